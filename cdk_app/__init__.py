@@ -1,0 +1,1 @@
+"""Infrastructure: one file for each stack or construct."""

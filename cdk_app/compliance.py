@@ -1,0 +1,16 @@
+"""Acknowledging single findings of cdk-nag, each with its reason."""
+
+import aws_cdk as cdk
+from constructs import IConstruct
+
+
+def acknowledge(construct: IConstruct, findings: dict[str, str]) -> None:
+    """Acknowledge findings on one construct.
+
+    Parameters
+    ----------
+    findings
+        Finding, as cdk-nag prints it (with the resource in brackets where it prints one) → reason.
+    """
+    for finding, reason in findings.items():
+        cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=finding, reason=reason))

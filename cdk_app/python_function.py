@@ -1,0 +1,109 @@
+"""A Lambda function as this platform builds them."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secrets
+from constructs import Construct
+
+from cdk_app.bundling import function_bundle
+from cdk_app.compliance import acknowledge
+from cdk_app.policy import allow
+from cdk_app.settings import Settings
+
+
+class PythonFunction(Construct):
+    """One function with its log group, its role and nothing else.
+
+    It guarantees that the role allows writing its own logs and what the caller lists, and no more.
+
+    Attributes
+    ----------
+    function, role
+        The resources.
+
+    Examples
+    --------
+    >>> PythonFunction(stack, "Load", name="load", settings=settings, environment={}, timeout=minutes(15), memory_mb=1024)
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        settings: Settings,
+        environment: dict[str, str],
+        timeout: cdk.Duration,
+        memory_mb: int,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        physical = f"{settings.prefix}-{name}"
+        group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/lambda/{physical}",
+            retention=logs.RetentionDays(_retention(settings.log_days)),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(
+            self, "Role", role_name=f"{physical}-function", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
+        )
+        allow(
+            self.role,
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [group.log_group_arn],
+            wildcard="Streams of the function's own log group; their names are made at run time.",
+        )
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=physical,
+            description=f"totesys: {name}",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            handler=f"lambdas.{name}.handler.handler",
+            code=lambda_.Code.from_asset(str(function_bundle(name, wheels=settings.lambda_wheels))),
+            role=self.role,
+            log_group=group,
+            timeout=timeout,
+            memory_size=memory_mb,
+            environment={**environment, "POWERTOOLS_SERVICE_NAME": physical},
+        )
+
+
+class DatabaseSecret(Construct):
+    """A secret for the connection details of a database that somebody else owns.
+
+    It is created with an unusable login; an operator stores the real one (see the README), and no
+    template or argument ever holds it.
+
+    Attributes
+    ----------
+    secret
+        The resource.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, name: str, removal: cdk.RemovalPolicy) -> None:
+        super().__init__(scope, construct_id)
+        self.secret = secrets.Secret(
+            self,
+            "Secret",
+            secret_name=name,
+            description="JSON object with host, port, dbname, username, password",
+            generate_secret_string=secrets.SecretStringGenerator(
+                secret_string_template="{}", generate_string_key="unset", exclude_punctuation=True
+            ),
+            removal_policy=removal,
+        )
+        acknowledge(
+            self.secret,
+            {"AwsSolutions-SMG4": "The login belongs to another team's database; its owner rotates it and stores the new one."},
+        )
+
+
+def _retention(days: int) -> str:
+    names = {7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH", 60: "TWO_MONTHS", 90: "THREE_MONTHS", 180: "SIX_MONTHS", 365: "ONE_YEAR"}
+    return names[days]

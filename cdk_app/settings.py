@@ -1,0 +1,136 @@
+"""The settings of a deployment: one frozen, validated model, read once by ``app.py``."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+TlsMode = Literal["verify-full", "verify-ca", "require", "prefer", "disable"]
+
+#: AWS Glue 5.1 is Spark 3.5.6, Python 3.11, Java 17 and Iceberg 1.10; the laptop runs the same Spark.
+GLUE_VERSION = "5.1"
+
+
+class SettingsError(Exception):
+    """The settings in cdk.json or on the command line are not usable."""
+
+
+class Settings(BaseModel):
+    """Everything that differs between deployments.
+
+    Attributes
+    ----------
+    environment
+        Name of the deployment; part of every physical name.
+    account, region
+        Where to deploy; without them the stacks take the CLI's own.
+    alarm_email
+        Who is mailed when something fails; without it the topic has no subscriber.
+    alarm_phone
+        Who is texted, in E.164 form; optional.
+    extract_minutes, heal_minutes
+        How often the source is read, and how often lost events are made good.
+    schedules_enabled
+        Whether the two schedules fire.
+    freshness_minutes
+        How old a batch may be that the warehouse does not show, before the alarm.
+    source_schema, source_tls, warehouse_schema, warehouse_tls
+        See the functions' own settings.
+    part_megabytes
+        Size of a CSV part.
+    enforce_tls
+        Whether buckets and topic refuse plain HTTP. Off only where AWS is an emulator.
+    lambda_wheels
+        Whether function bundles carry their dependencies. Off only where the emulator's Python has them.
+    keep_data
+        Whether buckets survive the deletion of their stack.
+    confirm_destroy
+        The environment's name, as the second key: data is only given up when `keep_data` is off and
+        this names the environment.
+    glue_workers
+        Number of G.1X workers at most.
+    quicksight_principal
+        ARN of the Quick Sight user or group that owns the dashboard; without it there is none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")
+    account: str | None = Field(default=None, pattern=r"^\d{12}$")
+    region: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    alarm_email: str | None = None
+    alarm_phone: str | None = Field(default=None, pattern=r"^\+[1-9]\d{6,14}$")
+    extract_minutes: int = Field(default=5, ge=1, le=30)
+    heal_minutes: int = Field(default=15, ge=5, le=30)
+    schedules_enabled: bool = True
+    freshness_minutes: int = Field(default=30, ge=10)
+    source_schema: str = Field(default="public", min_length=1)
+    source_tls: TlsMode = "verify-full"
+    warehouse_schema: str = Field(default="public", min_length=1)
+    warehouse_tls: TlsMode = "verify-full"
+    part_megabytes: int = Field(default=64, ge=5, le=1024)
+    enforce_tls: bool = True
+    lambda_wheels: bool = True
+    keep_data: bool = True
+    confirm_destroy: str = ""
+    glue_workers: int = Field(default=2, ge=2, le=100)
+    log_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
+    quicksight_principal: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:quicksight:")
+
+    @field_validator("alarm_email")
+    @classmethod
+    def _looks_like_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+            raise ValueError("is not an e-mail address")
+        return value
+
+    @model_validator(mode="after")
+    def _two_keys(self) -> "Settings":
+        if not self.keep_data and self.confirm_destroy != self.environment:
+            raise ValueError(f"keep_data is off: set confirm_destroy to {self.environment!r} as well, or keep the data")
+        return self
+
+    @property
+    def prefix(self) -> str:
+        """First part of every physical name."""
+        return f"totesys-{self.environment}"
+
+    @property
+    def database(self) -> str:
+        """Glue database of the lake."""
+        return "totesys" if self.environment in ("prod", "local") else f"totesys_{self.environment.replace('-', '_')}"
+
+    @property
+    def raw_database(self) -> str:
+        """Glue database of the immutable CSV log."""
+        return f"{self.database}_raw"
+
+
+def read_settings(context: Mapping[str, Any], environments: Mapping[str, Any]) -> Settings:
+    """Put the settings of one environment together.
+
+    Parameters
+    ----------
+    context
+        CDK context: ``env`` names the environment, and any field given there wins.
+    environments
+        Settings by environment, as in cdk.json.
+
+    Raises
+    ------
+    SettingsError
+        Naming the field, the value and what is accepted.
+    """
+    name = context.get("env") or "dev"
+    if name not in environments:
+        raise SettingsError(f"Environment {name!r} is not in cdk.json; there are {', '.join(sorted(environments))}.")
+    overrides = {field: context[field] for field in Settings.model_fields if context.get(field) not in (None, "")}
+    try:
+        return Settings(**{"environment": name, **environments[name], **overrides})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or name}: {e['msg']}" + (f" (got {e['input']!r})" if e["loc"] else "")
+            for e in error.errors()
+        )
+        raise SettingsError(f"Settings of environment {name!r} are not usable: {problems}. Mend cdk.json.") from None

@@ -1,0 +1,162 @@
+"""The Glue job that brings batches into the lake."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from cdk_app.bundling import ROOT, job_library
+from cdk_app.policy import allow
+from cdk_app.settings import GLUE_VERSION, Settings
+from cdk_app.storage_stack import bucket_arn
+from contracts.batch import PUBLICATION_PREFIX
+from glue_jobs.lake import CATALOG
+
+#: Longest a run may take; one batch takes far less, a first load of millions of rows most.
+TIMEOUT_MINUTES = 60
+
+
+class TransformJob(Construct):
+    """Job ``transform``: one run at a time, further ones queue.
+
+    Attributes
+    ----------
+    job_name, job_arn
+        The job as deployed.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        ingestion: s3.IBucket,
+        processed: s3.IBucket,
+        key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self.job_name = f"{settings.prefix}-transform"
+        stack = cdk.Stack.of(self)
+        self.job_arn = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}:job/{self.job_name}"
+        script = assets.Asset(self, "Script", path=str(ROOT / "glue_jobs" / "transform.py"))
+        library = assets.Asset(self, "Library", path=str(job_library()))
+        self.role = self._role(script, library, key)
+        security = glue.CfnSecurityConfiguration(
+            self,
+            "Security",
+            name=self.job_name,
+            encryption_configuration=glue.CfnSecurityConfiguration.EncryptionConfigurationProperty(
+                cloud_watch_encryption=glue.CfnSecurityConfiguration.CloudWatchEncryptionProperty(
+                    cloud_watch_encryption_mode="SSE-KMS", kms_key_arn=key.key_arn
+                ),
+                job_bookmarks_encryption=glue.CfnSecurityConfiguration.JobBookmarksEncryptionProperty(
+                    job_bookmarks_encryption_mode="CSE-KMS", kms_key_arn=key.key_arn
+                ),
+                s3_encryptions=[glue.CfnSecurityConfiguration.S3EncryptionProperty(s3_encryption_mode="SSE-S3")],
+            ),
+        )
+        spark = {
+            "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+            f"spark.sql.catalog.{CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
+            f"spark.sql.catalog.{CATALOG}.catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog",
+            f"spark.sql.catalog.{CATALOG}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+            f"spark.sql.catalog.{CATALOG}.warehouse": f"s3://{processed.bucket_name}/star",
+            "spark.sql.session.timeZone": "UTC",
+        }
+        job = glue.CfnJob(
+            self,
+            "Job",
+            name=self.job_name,
+            description="totesys: CSV batches into the lake's star tables",
+            role=self.role.role_arn,
+            glue_version=GLUE_VERSION,
+            worker_type="G.1X",
+            number_of_workers=settings.glue_workers,
+            timeout=TIMEOUT_MINUTES,
+            max_retries=0,
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=1),
+            job_run_queuing_enabled=True,
+            security_configuration=security.name,
+            command=glue.CfnJob.JobCommandProperty(
+                name="glueetl", python_version="3", script_location=script.s3_object_url
+            ),
+            default_arguments={
+                "--ingestion_bucket": ingestion.bucket_name,
+                "--processed_bucket": processed.bucket_name,
+                "--database": settings.database,
+                "--extra-py-files": library.s3_object_url,
+                "--datalake-formats": "iceberg",
+                "--conf": " --conf ".join(f"{name}={value}" for name, value in spark.items()),
+                "--enable-auto-scaling": "true",
+                "--enable-job-insights": "true",
+                "--enable-metrics": "true",
+                "--enable-continuous-cloudwatch-log": "true",
+                "--job-language": "python",
+            },
+        )
+        job.add_resource_dependency(security)
+
+    def _role(self, script: assets.Asset, library: assets.Asset, key: kms.IKey) -> iam.Role:
+        stack, settings = cdk.Stack.of(self), self._settings
+        catalog = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}"
+        log_groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:/aws-glue/*"
+        database = settings.database
+        role = iam.Role(
+            self, "Role", role_name=f"{self.job_name}-job", assumed_by=iam.ServicePrincipal("glue.amazonaws.com")
+        )
+        allow(role, ["s3:GetObject"], [f"{a.bucket.bucket_arn}/{a.s3_object_key}" for a in (script, library)])
+        allow(
+            role,
+            ["s3:ListBucket", "s3:GetBucketLocation"],
+            [bucket_arn(stack, settings, name) for name in ("ingestion", "processed")],
+        )
+        allow(
+            role,
+            ["s3:GetObject"],
+            [bucket_arn(stack, settings, name, "*") for name in ("ingestion", "processed")],
+            wildcard="The job reads every batch and every table of the lake; keys are made at run time.",
+        )
+        allow(
+            role,
+            ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+            [bucket_arn(stack, settings, "processed", "star/*")],
+            wildcard="The lake's tables: Iceberg names their files.",
+        )
+        allow(
+            role,
+            ["s3:PutObject"],
+            [bucket_arn(stack, settings, "processed", f"{PUBLICATION_PREFIX}*")],
+            wildcard="Publications are numbered; the job may write and not delete them.",
+        )
+        allow(
+            role,
+            ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"],
+            [f"{catalog}:catalog", f"{catalog}:database/{database}", f"{catalog}:table/{database}/*"],
+            wildcard="The tables of the lake's own database, which the job creates.",
+        )
+        allow(
+            role,
+            ["glue:GetSecurityConfiguration"],
+            ["*"],
+            wildcard="Glue checks its security configuration; the action knows no resources.",
+        )
+        allow(
+            role,
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"],
+            [log_groups],
+            wildcard="Glue names its log groups after the security configuration.",
+        )
+        allow(role, ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn])
+        allow(
+            role,
+            ["cloudwatch:PutMetricData"],
+            ["*"],
+            wildcard="The action knows no resources; the condition limits it to Glue's namespace.",
+            conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
+        )
+        return role

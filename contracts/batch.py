@@ -1,0 +1,309 @@
+"""The batch protocol: manifest, publication, their keys, and how the newest number is found.
+
+A manifest commits a batch to the ingestion bucket; a publication commits what the lake made of it.
+Both are written last, once, by a conditional put. Batches are numbered 1, 2, 3 … without gaps.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from contracts.decode import decode, encode
+from contracts.errors import DamagedDocumentError
+from contracts.source import SOURCE_TABLES
+from contracts.star import STAR_TABLES
+
+FORMAT = 1
+MANIFEST_PREFIX = "batches/"
+PUBLICATION_PREFIX = "publications/"
+
+D = TypeVar("D", "Manifest", "Publication")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One immutable object of rows.
+
+    Attributes
+    ----------
+    key
+        Exact key in the bucket.
+    bytes, rows
+        Size of the object, and how many rows it holds (header not counted).
+    sha256
+        Hex digest of the object's bytes.
+    """
+
+    key: str
+    bytes: int
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableExtract:
+    """What a batch holds of one source table.
+
+    Attributes
+    ----------
+    read
+        ``changed``: the rows changed since the previous batch's horizon; ``whole``: every row;
+        ``nothing``: no row of it (or of its group) changed.
+    columns
+        Columns in the order of the CSV.
+    parts
+        CSV objects; empty when `read` is ``nothing``.
+    rows
+        Rows in all parts.
+    source_count, source_key_checksum
+        The source's own count and key checksum of the whole table in the same snapshot.
+    """
+
+    read: str
+    columns: tuple[str, ...]
+    parts: tuple[Part, ...]
+    rows: int
+    source_count: int
+    source_key_checksum: int
+
+    def __post_init__(self) -> None:
+        """Check what must agree inside one table's entry."""
+        if self.read not in ("changed", "whole", "nothing"):
+            raise ValueError(f"read is {self.read!r}, expected changed, whole or nothing")
+        if self.rows != sum(p.rows for p in self.parts):
+            raise ValueError(f"rows is {self.rows}, its parts hold {sum(p.rows for p in self.parts)}")
+
+    @property
+    def content(self) -> tuple[tuple[str, int], ...]:
+        """The digests and sizes of its parts: equal content was read equal."""
+        return tuple((p.sha256, p.rows) for p in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIdentity:
+    """Which database, and which of its histories, a horizon belongs to.
+
+    Attributes
+    ----------
+    system_identifier
+        Of the cluster, fixed at initdb.
+    timeline
+        Moves with every promotion or point-in-time recovery.
+    database_oid
+        Of the database inside the cluster.
+    """
+
+    system_identifier: str
+    timeline: int
+    database_oid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The commit of a batch.
+
+    Attributes
+    ----------
+    batch, previous
+        Its number and its predecessor's; None for the first.
+    reason
+        Why everything was read, or "" for an incremental batch.
+    horizon
+        ``pg_snapshot_xmin`` of the snapshot: every transaction below it had ended. 64-bit.
+    snapshot_time
+        Source's clock when the snapshot was taken, ISO 8601 in UTC.
+    """
+
+    format: int
+    batch: int
+    previous: int | None
+    reason: str
+    source: SourceIdentity
+    horizon: int
+    snapshot_time: str
+    tables: dict[str, TableExtract]
+
+    def __post_init__(self) -> None:
+        """Check the document as a whole."""
+        _check_head(self.format, self.batch, self.snapshot_time)
+        if self.previous != (self.batch - 1 or None):
+            raise ValueError(f"previous is {self.previous}, expected {self.batch - 1 or None}")
+        _check_tables(self.tables.keys(), SOURCE_TABLES.keys())
+
+    def to_json(self) -> bytes:
+        """Serialise."""
+        return encode(self)
+
+    @classmethod
+    def from_json(cls, data: bytes, key: str) -> "Manifest":
+        """Read the manifest stored under `key`.
+
+        Raises
+        ------
+        DamagedDocumentError
+            When it is damaged, of another format version or stored under another batch's key.
+        """
+        return _numbered(decode(cls, data, key), key, manifest_key)
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A Parquet file that a batch added to the lake.
+
+    Attributes
+    ----------
+    key
+        Exact key in the processed bucket.
+    bytes, rows
+        Its size and all of its rows; rows of other batches among them carry another ``batch_id``.
+    """
+
+    key: str
+    bytes: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class TablePublication:
+    """What a batch did to one star table.
+
+    Attributes
+    ----------
+    snapshot_id
+        Iceberg snapshot after the batch, as text; "" when the table never had one.
+    files
+        Data files that hold the batch's rows; empty when nothing changed.
+    inserted, updated, quarantined
+        Keys seen for the first time, keys whose content changed, rows held back.
+    first_record_id, last_record_id
+        Range of record ids assigned so far: the batch's first, and the table's last (facts).
+    current_keys, key_checksum
+        Keys that the table holds after the batch, and their checksum.
+    surplus
+        Keys that the lake holds and the source no longer does: deleted there.
+    """
+
+    snapshot_id: str
+    files: tuple[DataFile, ...]
+    inserted: int
+    updated: int
+    quarantined: int
+    first_record_id: int
+    last_record_id: int
+    current_keys: int
+    key_checksum: int
+    surplus: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the files belong to the batch."""
+        return self.inserted + self.updated
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The commit of what the lake made of a batch.
+
+    Attributes
+    ----------
+    batch
+        The batch's number.
+    snapshot_time
+        Of the batch: how fresh its content is.
+    published_at
+        When the publication was written, ISO 8601 in UTC.
+    """
+
+    format: int
+    batch: int
+    snapshot_time: str
+    published_at: str
+    tables: dict[str, TablePublication]
+
+    def __post_init__(self) -> None:
+        """Check the document as a whole."""
+        _check_head(self.format, self.batch, self.snapshot_time)
+        _check_time(self.published_at)
+        _check_tables(self.tables.keys(), STAR_TABLES.keys())
+
+    def to_json(self) -> bytes:
+        """Serialise."""
+        return encode(self)
+
+    @classmethod
+    def from_json(cls, data: bytes, key: str) -> "Publication":
+        """Read the publication stored under `key`.
+
+        Raises
+        ------
+        DamagedDocumentError
+            When it is damaged, of another format version or stored under another batch's key.
+        """
+        return _numbered(decode(cls, data, key), key, publication_key)
+
+
+def manifest_key(batch: int) -> str:
+    """Key of a batch's manifest in the ingestion bucket."""
+    return f"{MANIFEST_PREFIX}{batch:08d}.json"
+
+
+def publication_key(batch: int) -> str:
+    """Key of a batch's publication in the processed bucket."""
+    return f"{PUBLICATION_PREFIX}{batch:08d}.json"
+
+
+def part_key(table: str, snapshot_time: datetime, batch: int, attempt: str, part: int, suffix: str = "csv") -> str:
+    """Key of a data part; `attempt` is unique to the run, so that two racing runs never collide."""
+    return f"{table}/extracted_date={snapshot_time:%Y-%m-%d}/{batch:08d}-{attempt}-{part:04d}.{suffix}"
+
+
+def newest_number(exists_after: Callable[[int], bool]) -> int:
+    """Find the newest number of a gapless sequence 1, 2, 3 … in a store that only lists forwards.
+
+    Parameters
+    ----------
+    exists_after
+        Whether the store holds a number greater than the one given.
+
+    Returns
+    -------
+    int
+        The newest number, or 0 when there is none. About ``2 · log2(n)`` calls.
+    """
+    if not exists_after(0):
+        return 0
+    low, high = 0, 1  # something exists after low
+    while exists_after(high):
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if exists_after(middle) else (low, middle)
+    return high
+
+
+def _check_head(format: int, batch: int, snapshot_time: str) -> None:
+    if format != FORMAT:
+        raise ValueError(f"has format {format}, this release reads {FORMAT}: deploy the release that wrote it or newer")
+    if batch < 1:
+        raise ValueError(f"has batch {batch}, expected 1 or more")
+    _check_time(snapshot_time)
+
+
+def _check_time(text: str) -> None:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", text):
+        raise ValueError(f"has time {text!r}, expected ISO 8601 in UTC with microseconds")
+
+
+def _check_tables(found: Iterable[str], expected: Iterable[str]) -> None:
+    if missing := sorted(set(expected) - set(found)):
+        raise ValueError(f"lacks tables {', '.join(missing)}")
+    if unknown := sorted(set(found) - set(expected)):
+        raise ValueError(f"has unknown tables {', '.join(unknown)}")
+
+
+def _numbered(document: D, key: str, layout: Callable[[int], str]) -> D:
+    if layout(document.batch) != key:
+        raise DamagedDocumentError(f"{key}: is the document of batch {document.batch}")
+    return document

@@ -1,0 +1,20 @@
+"""Typed errors that more than one component raises."""
+
+
+class ContractError(Exception):
+    """Base of everything that the contracts refuse."""
+
+
+class DamagedDocumentError(ContractError):
+    """A manifest or publication does not read as what it claims to be.
+
+    The message names the document, the path inside it and what was expected there.
+    """
+
+
+class StorageError(ContractError):
+    """S3 refused or failed an operation."""
+
+
+class DuplicateNumberError(ContractError):
+    """A batch number is taken: another run committed it first."""

@@ -1,0 +1,16 @@
+"""Names of the metrics that the platform emits and its alarms and dashboards read."""
+
+NAMESPACE = "Totesys"
+
+#: Extractions that ended well, with or without a batch.
+SOURCE_CHECKED = "SourceChecked"
+#: Batches committed.
+BATCHES_COMMITTED = "BatchesCommitted"
+#: Rows written to the ingestion bucket.
+ROWS_EXTRACTED = "RowsExtracted"
+#: Publications loaded into the warehouse.
+PUBLICATIONS_LOADED = "PublicationsLoaded"
+#: Seconds from a batch's source snapshot to its visibility in the warehouse.
+TIME_TO_WAREHOUSE = "TimeToWarehouse"
+#: Age, in seconds, of the oldest batch that the warehouse does not show yet; 0 when it shows all.
+FRESHNESS = "Freshness"

@@ -1,0 +1,117 @@
+"""The batch protocol over S3: numbered documents with a conditional put, and their newest number."""
+
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from contracts.batch import MANIFEST_PREFIX, PUBLICATION_PREFIX, Manifest, Publication, manifest_key, newest_number
+from contracts.batch import publication_key
+from contracts.errors import DuplicateNumberError, StorageError
+
+
+class Bucket:
+    """One bucket, as the batch protocol uses it.
+
+    Parameters
+    ----------
+    client
+        A boto3 S3 client.
+    name
+        Name of the bucket.
+    """
+
+    def __init__(self, client: Any, name: str) -> None:
+        self.client = client
+        self.name = name
+
+    def newest(self, prefix: str) -> int:
+        """Return the newest number under `prefix`, or 0."""
+        return newest_number(lambda number: bool(self.keys_after(prefix, number, limit=1)))
+
+    def keys_after(self, prefix: str, number: int, limit: int = 1000) -> list[str]:
+        """Return up to `limit` keys of documents numbered greater than `number`, in order."""
+        answer = self._call(
+            "list_objects_v2", Prefix=prefix, StartAfter=f"{prefix}{number:08d}.json", MaxKeys=limit
+        )
+        return [item["Key"] for item in answer.get("Contents", [])]
+
+    def get(self, key: str) -> bytes:
+        """Return an object's bytes."""
+        body: bytes = self._call("get_object", Key=key)["Body"].read()
+        return body
+
+    def size(self, key: str) -> int | None:
+        """Return an object's size in bytes, or None when there is no such object."""
+        try:
+            return int(self.client.head_object(Bucket=self.name, Key=key)["ContentLength"])
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+                return None
+            raise self._explain("head_object", error) from None
+
+    def put_once(self, key: str, data: bytes) -> None:
+        """Write an object that must not exist yet.
+
+        Raises
+        ------
+        DuplicateNumberError
+            When it exists: another run wrote it first. Nothing was changed.
+        """
+        events = self.client.meta.events
+        events.register("before-call.s3.PutObject", _only_if_absent)
+        try:
+            self.client.put_object(Bucket=self.name, Key=key, Body=data, ContentType="application/json")
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("PreconditionFailed", "ConditionalRequestConflict"):
+                raise DuplicateNumberError(f"{key} was committed by another run first") from None
+            raise self._explain("put_object", error) from None
+        except BotoCoreError as error:
+            raise self._explain("put_object", error) from None
+        finally:
+            events.unregister("before-call.s3.PutObject", _only_if_absent)
+
+    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(self.client, operation)(Bucket=self.name, **arguments)
+        except (ClientError, BotoCoreError) as error:
+            raise self._explain(operation, error) from None
+        return answer
+
+    def _explain(self, operation: str, error: Exception) -> StorageError:
+        return StorageError(
+            f"S3 {operation} on bucket {self.name} failed: {type(error).__name__} {error}. Nothing was committed; "
+            f"the next run goes on."
+        )
+
+
+def newest_manifest(bucket: Bucket) -> Manifest | None:
+    """Read the newest manifest of the ingestion bucket, or None before the first batch."""
+    number = newest_manifest_number(bucket)
+    return read_manifest(bucket, number) if number else None
+
+
+def read_manifest(bucket: Bucket, number: int) -> Manifest:
+    """Read manifest `number` of the ingestion bucket."""
+    key = manifest_key(number)
+    return Manifest.from_json(bucket.get(key), key)
+
+
+def read_publication(bucket: Bucket, number: int) -> Publication:
+    """Read publication `number` of the processed bucket."""
+    key = publication_key(number)
+    return Publication.from_json(bucket.get(key), key)
+
+
+def newest_publication_number(bucket: Bucket) -> int:
+    """Return the number of the newest publication, or 0."""
+    return bucket.newest(PUBLICATION_PREFIX)
+
+
+def newest_manifest_number(bucket: Bucket) -> int:
+    """Return the number of the newest manifest, or 0."""
+    return bucket.newest(MANIFEST_PREFIX)
+
+
+def _only_if_absent(params: dict[str, Any], **_: Any) -> None:
+    # The boto3 that Glue ships predates put_object's IfNoneMatch parameter; S3 itself only sees the header.
+    params["headers"]["If-None-Match"] = "*"

@@ -1,0 +1,52 @@
+"""Glue job ``transform``: bring every pending batch into the lake, in order.
+
+Arguments
+---------
+--ingestion_bucket, --processed_bucket, --database
+    Where batches come from, where publications go, and the lake's Glue database. Other arguments,
+    which Glue adds, are ignored.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+import boto3
+from pyspark.sql import SparkSession
+
+from contracts.store import Bucket, newest_manifest_number, newest_publication_number, read_manifest, read_publication
+from glue_jobs.lake import Lake
+from glue_jobs.publish import Workplace, publish
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Publish every batch that has a manifest and no publication."""
+    parser = argparse.ArgumentParser()
+    for name in ("ingestion_bucket", "processed_bucket", "database"):
+        parser.add_argument(f"--{name}", required=True)
+    options, _ = parser.parse_known_args(arguments)
+    client = boto3.client("s3")
+    ingestion, processed = Bucket(client, options.ingestion_bucket), Bucket(client, options.processed_bucket)
+    spark: SparkSession | None = None
+    while (published := newest_publication_number(processed)) < newest_manifest_number(ingestion):
+        spark = spark or SparkSession.builder.appName("totesys-transform").getOrCreate()
+        place = Workplace(spark, ingestion, processed, Lake(spark, options.database, options.processed_bucket))
+        started = time.monotonic()
+        publish(
+            place,
+            read_manifest(ingestion, published + 1),
+            read_publication(processed, published) if published else None,
+            _log,
+        )
+        _log(f"batch {published + 1}: published after {time.monotonic() - started:.1f} s")
+    if spark is None:
+        _log("nothing pending")
+
+
+def _log(message: str) -> None:
+    print(message, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

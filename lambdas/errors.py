@@ -1,0 +1,45 @@
+"""Typed errors of the Lambda functions: what happened, what state things are in, what to do."""
+
+
+class PlatformError(Exception):
+    """Base of the errors that the functions report by name. Messages never hold a secret or a host."""
+
+
+class SecretError(PlatformError):
+    """The secret with the connection details cannot be read or does not hold what it should."""
+
+
+class DatabaseUnreachableError(PlatformError):
+    """No connection to the database could be made."""
+
+
+class LoginRefusedError(PlatformError):
+    """The database answered and refused the login."""
+
+
+class PrivilegeError(PlatformError):
+    """The login lacks a privilege that the platform needs."""
+
+
+class SourceSchemaError(PlatformError):
+    """The source's tables are not what the contract says; nothing was written."""
+
+
+class SourceReadError(PlatformError):
+    """The source failed while it was being read; no batch was committed."""
+
+
+class PublicationGapError(PlatformError):
+    """A publication is missing between the last loaded one and a newer one."""
+
+
+class WarehouseSchemaError(PlatformError):
+    """The warehouse's tables are not what the contract says; nothing was loaded."""
+
+
+class WarehouseWriteError(PlatformError):
+    """The warehouse refused a batch; its transaction was rolled back."""
+
+
+class ReconciliationError(PlatformError):
+    """Counts do not agree; the transaction was rolled back."""

@@ -1,0 +1,1 @@
+"""Extraction: one source snapshot becomes one batch in the ingestion bucket."""

@@ -1,0 +1,175 @@
+"""The logic of an extraction: what to read, and whether it makes a batch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from contracts.batch import FORMAT, Manifest, Part, SourceIdentity, TableExtract
+from contracts.source import SOURCE_TABLES
+from contracts.table import Reading, SourceTable
+from lambdas.errors import SourceSchemaError
+from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Survey
+
+
+class SourceSnapshot(Protocol):
+    """What the logic asks of a snapshot."""
+
+    def position(self) -> tuple[SourceIdentity, int, int, datetime]:
+        """Return identity, horizon, next transaction id and clock."""
+
+    def columns(self) -> dict[str, dict[str, ColumnFound]]:
+        """Return the columns found, by table and name."""
+
+    def survey(self, table: SourceTable, horizon: int | None) -> Survey:
+        """Scan one table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one extraction reads.
+
+    Attributes
+    ----------
+    reason
+        Why everything is read, or "".
+    since
+        Horizon to read from, or None for everything.
+    reads
+        For each table ``changed``, ``whole`` or ``nothing``.
+    """
+
+    batch: int
+    reason: str
+    since: int | None
+    identity: SourceIdentity
+    horizon: int
+    snapshot_time: datetime
+    surveys: dict[str, Survey]
+    reads: dict[str, str]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to read at all."""
+        return not self.reason and all(read == "nothing" for read in self.reads.values())
+
+
+def plan(snapshot: SourceSnapshot, previous: Manifest | None) -> Plan:
+    """Check the source against the contract and decide what to read.
+
+    Raises
+    ------
+    SourceSchemaError
+        Naming every difference; nothing has been written.
+    """
+    check_schema(snapshot.columns())
+    identity, horizon, next_xid, snapshot_time = snapshot.position()
+    reason = why_everything(previous, identity, horizon, next_xid)
+    since = None if reason or previous is None else previous.horizon
+    surveys = {name: snapshot.survey(table, since) for name, table in SOURCE_TABLES.items()}
+    return Plan(
+        batch=previous.batch + 1 if previous else 1,
+        reason=reason,
+        since=since,
+        identity=identity,
+        horizon=horizon,
+        snapshot_time=snapshot_time,
+        surveys=surveys,
+        reads=_reads(surveys, everything=bool(reason)),
+    )
+
+
+def check_schema(found: Mapping[str, Mapping[str, ColumnFound]]) -> None:
+    """Compare the source's tables with the contract.
+
+    Raises
+    ------
+    SourceSchemaError
+        Naming every missing table or column, differing type and lost key. Columns and tables that
+        the contract does not know are no error.
+    """
+    differences = []
+    for table in SOURCE_TABLES.values():
+        if table.name not in found:
+            differences.append(f"table {table.name} is missing")
+            continue
+        columns = found[table.name]
+        for column in table.columns:
+            if column.name not in columns:
+                differences.append(f"column {table.name}.{column.name} is missing")
+            elif columns[column.name].type not in column.type.source:
+                differences.append(
+                    f"column {table.name}.{column.name} is {columns[column.name].type}, expected {column.type.source[0]}"
+                )
+        if table.key in columns and not columns[table.key].is_key:
+            differences.append(f"{table.name}.{table.key} is no longer the primary key")
+    if differences:
+        raise SourceSchemaError(
+            f"The source differs from the contract: {'; '.join(differences)}. Nothing was written. Restore the source's "
+            f"schema or deploy a release whose contract knows the change."
+        )
+
+
+def why_everything(previous: Manifest | None, identity: SourceIdentity, horizon: int, next_xid: int) -> str:
+    """Return why this extraction must read everything, or "" when the previous horizon can be trusted."""
+    if previous is None:
+        return "first batch"
+    if previous.source != identity:
+        return "the source is another cluster, timeline or database than before"
+    if horizon < previous.horizon:
+        return "the horizon went backwards"
+    if next_xid - previous.horizon > COMPARABLE_AGE:
+        return "the previous horizon is too old to compare transaction ids"
+    return ""
+
+
+def build_manifest(plan: Plan, parts: Mapping[str, tuple[Part, ...]]) -> Manifest:
+    """Put together the manifest of what was read."""
+    return Manifest(
+        format=FORMAT,
+        batch=plan.batch,
+        previous=plan.batch - 1 or None,
+        reason=plan.reason,
+        source=plan.identity,
+        horizon=plan.horizon,
+        snapshot_time=plan.snapshot_time.isoformat(timespec="microseconds"),
+        tables={
+            name: TableExtract(
+                read=plan.reads[name],
+                columns=table.column_names,
+                parts=parts.get(name, ()),
+                rows=sum(p.rows for p in parts.get(name, ())),
+                source_count=plan.surveys[name].count,
+                source_key_checksum=plan.surveys[name].key_checksum,
+            )
+            for name, table in SOURCE_TABLES.items()
+        },
+    )
+
+
+def adds_nothing(manifest: Manifest, previous: Manifest | None) -> bool:
+    """Whether every row read was in the previous batch already.
+
+    A transaction that stays open holds the horizon back, and the rows after it are read again each
+    time; a batch with the same bytes as its predecessor would only cost a run.
+    """
+    if previous is None or manifest.reason:
+        return False
+    return all(
+        extract.read == "nothing" or extract.content == previous.tables[name].content
+        for name, extract in manifest.tables.items()
+    )
+
+
+def _reads(surveys: Mapping[str, Survey], *, everything: bool) -> dict[str, str]:
+    changed: Callable[[str], bool] = lambda name: everything or surveys[name].changed > 0  # noqa: E731
+    groups = {t.group for t in SOURCE_TABLES.values() if t.reading is Reading.WHOLE and changed(t.name)}
+    reads = {}
+    for name, table in SOURCE_TABLES.items():
+        if table.reading is Reading.WHOLE:
+            reads[name] = "whole" if table.group in groups else "nothing"
+        elif everything:
+            reads[name] = "whole"
+        else:
+            reads[name] = "changed" if changed(name) else "nothing"
+    return reads

@@ -1,0 +1,121 @@
+"""Gateway for bytes: COPY rows become immutable CSV objects, streamed by multipart upload.
+
+PostgreSQL sends one CopyData message for each row, so a part always ends where a row ends. Memory
+is one buffer of 8 MiB, whatever the size of the table.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from contracts.batch import Part
+from contracts.errors import StorageError
+
+CHUNK = 8 * 2**20
+
+
+def write_parts(
+    client: Any, bucket: str, messages: Iterable[bytes | memoryview], key: Callable[[int], str], part_bytes: int
+) -> tuple[Part, ...]:
+    """Write the CSV in `messages` as parts of about `part_bytes`, each with the header.
+
+    Parameters
+    ----------
+    client
+        A boto3 S3 client.
+    messages
+        The header line, then one row a message. No row → no object.
+    key
+        Gives the key of part 1, 2, 3 …
+    part_bytes
+        Size after which a part is closed.
+
+    Raises
+    ------
+    StorageError
+        When S3 fails. Parts already written are garbage that no manifest names.
+    """
+    rows = iter(messages)
+    header = bytes(next(rows, b""))
+    parts: list[Part] = []
+    upload: _Upload | None = None
+    try:
+        for row in rows:
+            if upload is None:
+                upload = _Upload(client, bucket, key(len(parts) + 1), header)
+            upload.write(row)
+            if upload.size >= part_bytes:
+                parts.append(upload.close())
+                upload = None
+        if upload is not None:
+            parts.append(upload.close())
+    except (ClientError, BotoCoreError) as error:
+        raise StorageError(
+            f"Writing to bucket {bucket} failed: {type(error).__name__} {error}. No batch was committed; the next run reads again."
+        ) from None
+    finally:
+        if upload is not None:
+            upload.abort()
+    return tuple(parts)
+
+
+class _Upload:
+    """One object: a plain put when it is small, a multipart upload when it is not."""
+
+    def __init__(self, client: Any, bucket: str, key: str, header: bytes) -> None:
+        self._client = client
+        self._target = {"Bucket": bucket, "Key": key}
+        self._buffer = bytearray(header)
+        self._digest = hashlib.sha256()
+        self._sent = 0
+        self._rows = 0
+        self._upload_id: str | None = None
+        self._etags: list[dict[str, Any]] = []
+
+    @property
+    def size(self) -> int:
+        return self._sent + len(self._buffer)
+
+    def write(self, row: bytes | memoryview) -> None:
+        self._buffer += row
+        self._rows += 1
+        if len(self._buffer) >= CHUNK:
+            self._flush()
+
+    def close(self) -> Part:
+        if self._upload_id is None:
+            self._digest.update(self._buffer)
+            self._sent = len(self._buffer)
+            self._client.put_object(**self._target, Body=bytes(self._buffer), ContentType="text/csv")
+        else:
+            if self._buffer:
+                self._flush()
+            self._client.complete_multipart_upload(
+                **self._target, UploadId=self._upload_id, MultipartUpload={"Parts": self._etags}
+            )
+            self._upload_id = None
+        self._buffer = bytearray()
+        return Part(key=self._target["Key"], bytes=self._sent, rows=self._rows, sha256=self._digest.hexdigest())
+
+    def abort(self) -> None:
+        """Give up an unfinished upload; if that fails too, the bucket's lifecycle rule does it."""
+        if self._upload_id is not None:
+            try:
+                self._client.abort_multipart_upload(**self._target, UploadId=self._upload_id)
+            except (ClientError, BotoCoreError):
+                return
+
+    def _flush(self) -> None:
+        if self._upload_id is None:
+            answer = self._client.create_multipart_upload(**self._target, ContentType="text/csv")
+            self._upload_id = answer["UploadId"]
+        number = len(self._etags) + 1
+        self._digest.update(self._buffer)
+        answer = self._client.upload_part(
+            **self._target, UploadId=self._upload_id, PartNumber=number, Body=bytes(self._buffer)
+        )
+        self._etags.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._sent += len(self._buffer)
+        self._buffer = bytearray()

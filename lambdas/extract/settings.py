@@ -1,0 +1,34 @@
+"""The extract function's environment, read once into a validated model."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lambdas.postgres import TlsMode
+
+
+class ExtractSettings(BaseSettings):
+    """Settings of the extraction.
+
+    Attributes
+    ----------
+    ingestion_bucket, source_secret
+        Bucket name; ARN of the secret with the source's connection details.
+    source_schema
+        Schema of the business tables.
+    source_tls
+        How the source's identity is checked.
+    part_bytes
+        Size at which a CSV part is closed and the next begun.
+    statement_timeout_seconds, lock_timeout_seconds
+        How long one statement may run, and wait for a lock, in the source.
+    """
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    ingestion_bucket: str
+    source_secret: str
+    source_schema: str = "public"
+    source_tls: TlsMode = TlsMode.VERIFY_FULL
+    part_bytes: int = Field(default=64 * 2**20, ge=1)
+    statement_timeout_seconds: int = Field(default=840, ge=1)
+    lock_timeout_seconds: int = Field(default=10, ge=1)

@@ -1,0 +1,190 @@
+"""Gateway to the source: one read-only snapshot for all tables.
+
+The reading rule rests on the PostgreSQL manual's chapters on snapshot information functions and
+system columns: ``pg_snapshot_xmin`` is below every transaction that was still running, so a row
+version that the previous snapshot could not see has an ``xmin`` at or after the horizon recorded
+then. ``age()`` compares transaction ids safely across wrap-around and needs only SELECT.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import psycopg
+from psycopg import errors, sql
+
+from contracts.batch import SourceIdentity
+from contracts.checksum import mix_sql
+from contracts.source import IGNORED_TABLES
+from contracts.table import SourceTable
+from lambdas.errors import PrivilegeError, SourceReadError
+
+#: A horizon further back than this (in transactions) is not comparable by age(), with room to spare.
+COMPARABLE_AGE = 2**31 - 10**8
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFound:
+    """A column as the source's catalog describes it; `type` is normalised, see `normalise_type`."""
+
+    name: str
+    type: str
+    is_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One scan of a table: its rows, its key checksum, and how many rows changed since the horizon."""
+
+    count: int
+    key_checksum: int
+    changed: int
+
+
+class Snapshot:
+    """All that one extraction asks of the source, inside one REPEATABLE READ transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any], schema: str) -> None:
+        self._connection = connection
+        self._schema = schema
+
+    def position(self) -> tuple[SourceIdentity, int, int, datetime]:
+        """Return the source's identity, the horizon, the next transaction id (both 64-bit), and the transaction's start in UTC."""
+        with self._explained("pg_control_system()"):
+            row = self._row(
+                sql.SQL(
+                    "select (select system_identifier::text from pg_control_system()), "
+                    "(select timeline_id from pg_control_checkpoint()), "
+                    "(select oid::bigint from pg_database where datname = current_database()), "
+                    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
+                    "pg_snapshot_xmax(pg_current_snapshot())::text::bigint, now()"
+                )
+            )
+        identity = SourceIdentity(system_identifier=row[0], timeline=row[1], database_oid=row[2])
+        return identity, row[3], row[4], row[5].astimezone(UTC)
+
+    def columns(self) -> dict[str, dict[str, ColumnFound]]:
+        """Return the columns of every table in the schema, by table and name."""
+        query = sql.SQL(
+            "select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), t.typtype = 'e', "
+            "coalesce(a.attnum = any(i.indkey) and i.indnkeyatts = 1, false) "
+            "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+            "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
+            "join pg_type t on t.oid = a.atttypid left join pg_index i on i.indrelid = c.oid and i.indisprimary "
+            "where n.nspname = {schema} and c.relkind in ('r', 'p')"
+        ).format(schema=sql.Literal(self._schema))
+        found: dict[str, dict[str, ColumnFound]] = {}
+        with self._explained("the system catalog"):
+            for table, name, type_name, is_enum, is_key in self._connection.execute(query):
+                if table not in IGNORED_TABLES:
+                    kind = "enum" if is_enum else normalise_type(type_name)
+                    found.setdefault(table, {})[name] = ColumnFound(name, kind, is_key)
+        return found
+
+    def survey(self, table: SourceTable, horizon: int | None) -> Survey:
+        """Scan `table` once; without a `horizon` every row counts as changed."""
+        key = sql.Identifier(table.key).as_string(self._connection)
+        query = sql.SQL("select count(*), coalesce(sum({mix}), 0)::bigint, {changed} from {table}").format(
+            mix=sql.SQL(mix_sql(key)),
+            changed=sql.SQL("count(*)")
+            if horizon is None
+            else sql.SQL("count(*) filter (where {})").format(_changed_since(horizon)),
+            table=self._table(table),
+        )
+        with self._explained(f"table {table.name}"):
+            count, checksum, changed = self._row(query)
+        return Survey(count, checksum, changed)
+
+    @contextmanager
+    def copy(self, table: SourceTable, horizon: int | None) -> Iterator[psycopg.Copy]:
+        """Stream the rows changed since `horizon` (or all) as CSV: the header, then one row a message.
+
+        NULL is an unquoted empty field and an empty string a quoted one, as COPY writes them.
+        """
+        query = sql.SQL("copy (select {columns} from {table}{where}) to stdout (format csv, header true)").format(
+            columns=sql.SQL(", ").join(map(sql.Identifier, table.column_names)),
+            table=self._table(table),
+            where=sql.SQL("") if horizon is None else sql.SQL(" where {}").format(_changed_since(horizon)),
+        )
+        with self._explained(f"table {table.name}"), self._connection.cursor() as cursor, cursor.copy(query) as copy:
+            yield copy
+
+    def _table(self, table: SourceTable) -> sql.Identifier:
+        return sql.Identifier(self._schema, table.name)
+
+    def _row(self, query: sql.Composable) -> tuple[Any, ...]:
+        row = self._connection.execute(query).fetchone()
+        if row is None:  # every query here aggregates or selects one row
+            raise SourceReadError("The source answered a query of one row with none. Report this; nothing was committed.")
+        return tuple(row)
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            _explain(error, what)
+
+
+@contextmanager
+def open_snapshot(
+    connection: psycopg.Connection[Any], *, schema: str, statement_timeout_seconds: int, lock_timeout_seconds: int
+) -> Iterator[Snapshot]:
+    """Open the one transaction of an extraction: REPEATABLE READ, READ ONLY, with time limits.
+
+    Raises
+    ------
+    SourceReadError
+        When the connection breaks; no batch was committed.
+    """
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    settings = {
+        "statement_timeout": f"{statement_timeout_seconds}s",
+        "lock_timeout": f"{lock_timeout_seconds}s",
+        "idle_in_transaction_session_timeout": f"{statement_timeout_seconds}s",
+        "DateStyle": "ISO, YMD",
+        "TimeZone": "UTC",
+        "synchronize_seqscans": "off",  # equal content is read in equal order
+    }
+    try:
+        with connection.transaction():
+            for name, value in settings.items():
+                connection.execute("select set_config(%s, %s, true)", (name, value))
+            yield Snapshot(connection, schema)
+    except psycopg.Error as error:
+        _explain(error, "the source")
+
+
+def normalise_type(type_name: str) -> str:
+    """Drop a length or precision that does not limit the values as the contract sees them.
+
+    Examples
+    --------
+    >>> normalise_type("character varying(3)"), normalise_type("numeric(10,2)")
+    ('character varying', 'numeric(10,2)')
+    """
+    return type_name if type_name.startswith("numeric") else re.sub(r"\(\d+\)", "", type_name)
+
+
+def _changed_since(horizon: int) -> sql.Composable:
+    # xid is 32 bits: the epoch is dropped here, and the caller made sure that the age is comparable.
+    return sql.SQL("age(xmin) <= age({}::xid)").format(sql.Literal(str(horizon % 2**32)))
+
+
+def _explain(error: psycopg.Error, what: str) -> NoReturn:
+    state = error.sqlstate or "connection lost"
+    if isinstance(error, errors.InsufficientPrivilege):
+        raise PrivilegeError(
+            f"The source login may not read {what}. Grant it SELECT there; no batch was committed and the next run goes on."
+        ) from None
+    if isinstance(error, errors.QueryCanceled | errors.LockNotAvailable):
+        raise SourceReadError(
+            f"Reading {what} took or waited too long ({state}). No batch was committed; the next run reads the same rows again."
+        ) from None
+    raise SourceReadError(
+        f"Reading {what} failed ({state}, {type(error).__name__}). No batch was committed; the next run reads the same rows again."
+    ) from None

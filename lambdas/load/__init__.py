@@ -1,0 +1,1 @@
+"""Load: published batches become warehouse rows, one transaction each."""

@@ -1,0 +1,129 @@
+"""Entry point of the load function: parse, log, return."""
+
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from contracts.batch import MANIFEST_PREFIX, PUBLICATION_PREFIX
+from contracts.errors import ContractError
+from contracts.metrics import FRESHNESS, PUBLICATIONS_LOADED, TIME_TO_WAREHOUSE
+from contracts.store import (
+    Bucket,
+    newest_manifest_number,
+    newest_publication_number,
+    read_manifest,
+    read_publication,
+)
+from lambdas.errors import PlatformError
+from lambdas.load.lake import csv_rows, open_filesystem
+from lambdas.load.loading import load_publication, pending_numbers
+from lambdas.load.settings import LoadSettings
+from lambdas.load.warehouse import Warehouse
+from lambdas.observability import MetricUnit, logger, metrics
+from lambdas.postgres import connect
+from lambdas.secret import read_connection_details
+
+#: Seconds that must remain for another publication to be begun.
+RESERVE_SECONDS = 60
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Load every pending publication, or with ``{"step": "survey"}`` only tell what is pending.
+
+    Returns
+    -------
+    dict
+        After a load: ``loaded`` (batch numbers), ``last`` (newest batch in the warehouse),
+        ``freshness`` (seconds) and ``seconds``. After a survey: ``untransformed``, the number of
+        batches without a publication.
+
+    Raises
+    ------
+    PlatformError, ContractError
+        With every publication before the failing one loaded, and nothing of the failing one.
+    """
+    started = time.monotonic()
+    settings = LoadSettings()
+    try:
+        if event.get("step") == "survey":
+            return survey(settings)
+        outcome = load(settings, lambda: context.get_remaining_time_in_millis() / 1000)
+    except (PlatformError, ContractError) as error:
+        logger.error("load failed", error=type(error).__name__, detail=str(error))
+        raise
+    outcome["seconds"] = round(time.monotonic() - started, 3)
+    logger.info("load ended", **outcome)
+    return outcome
+
+
+def survey(settings: LoadSettings) -> dict[str, Any]:
+    """Tell how many batches the lake has not published."""
+    client = boto3.client("s3")
+    batches = newest_manifest_number(Bucket(client, settings.ingestion_bucket))
+    published = newest_publication_number(Bucket(client, settings.processed_bucket))
+    return {"batches": batches, "published": published, "untransformed": batches - published}
+
+
+def load(settings: LoadSettings, remaining_seconds: Any) -> dict[str, Any]:
+    """Load pending publications in order, as long as time remains."""
+    client = boto3.client("s3")
+    processed = Bucket(client, settings.processed_bucket)
+    details = read_connection_details(boto3.client("secretsmanager"), settings.warehouse_secret)
+    filesystem = open_filesystem()
+    loaded: list[int] = []
+    with closing(
+        connect(
+            details,
+            what="warehouse",
+            secret_id=settings.warehouse_secret,
+            tls=settings.warehouse_tls,
+            application_name="totesys-load",
+        )
+    ) as connection:
+        connection.autocommit = True
+        warehouse = Warehouse(connection, schema=settings.warehouse_schema, ledger=settings.ledger_schema)
+        warehouse.prepare()
+        last = warehouse.last_batch()
+        while remaining_seconds() > RESERVE_SECONDS:
+            numbers = pending_numbers(processed.keys_after(PUBLICATION_PREFIX, last, limit=100), last)
+            if not numbers:
+                break
+            for number in numbers:
+                publication = read_publication(processed, number)
+                if load_publication(
+                    warehouse,
+                    publication,
+                    lambda table, published=publication: csv_rows(  # type: ignore[misc]
+                        filesystem, processed.name, table, published.batch, published.tables[table.name]
+                    ),
+                ):
+                    loaded.append(number)
+                    _report(publication.snapshot_time)
+                last = number
+                if remaining_seconds() <= RESERVE_SECONDS:
+                    break
+    freshness = _freshness(Bucket(client, settings.ingestion_bucket), last)
+    metrics.add_metric(FRESHNESS, MetricUnit.Seconds, freshness)
+    return {"loaded": loaded, "last": last, "freshness": freshness}
+
+
+def _report(snapshot_time: str) -> None:
+    metrics.add_metric(PUBLICATIONS_LOADED, MetricUnit.Count, 1)
+    metrics.add_metric(TIME_TO_WAREHOUSE, MetricUnit.Seconds, _age(snapshot_time))
+
+
+def _freshness(ingestion: Bucket, last: int) -> float:
+    """Age of the oldest batch that the warehouse does not show, or 0 when it shows them all."""
+    if not ingestion.keys_after(MANIFEST_PREFIX, last, limit=1):
+        return 0.0
+    return _age(read_manifest(ingestion, last + 1).snapshot_time)
+
+
+def _age(snapshot_time: str) -> float:
+    return round((datetime.now(UTC) - datetime.fromisoformat(snapshot_time)).total_seconds(), 3)

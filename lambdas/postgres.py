@@ -1,0 +1,85 @@
+"""Opening a PostgreSQL connection: TLS, time limits, and errors that tell no secret."""
+
+import tempfile
+from enum import StrEnum
+
+import psycopg
+from psycopg import errors
+
+from lambdas.errors import DatabaseUnreachableError, LoginRefusedError
+from lambdas.secret import ConnectionDetails
+
+
+class TlsMode(StrEnum):
+    """How the server's identity is checked; libpq's ``sslmode``."""
+
+    VERIFY_FULL = "verify-full"
+    VERIFY_CA = "verify-ca"
+    REQUIRE = "require"
+    PREFER = "prefer"
+    DISABLE = "disable"
+
+
+def connect(
+    details: ConnectionDetails, *, what: str, secret_id: str, tls: TlsMode, application_name: str
+) -> psycopg.Connection[tuple[object, ...]]:
+    """Open a connection.
+
+    Parameters
+    ----------
+    what
+        What the database is called in messages: ``source`` or ``warehouse``.
+    secret_id
+        Where `details` came from, for messages.
+
+    Raises
+    ------
+    DatabaseUnreachableError, LoginRefusedError
+        With neither host, user nor password in the message.
+    """
+    parameters: dict[str, str | int] = {
+        "host": details.host,
+        "port": details.port,
+        "dbname": details.dbname,
+        "user": details.username,
+        "password": details.password.get_secret_value(),
+        "sslmode": tls.value,
+        "connect_timeout": 10,
+        "application_name": application_name,
+        "client_encoding": "UTF8",
+        "keepalives_idle": 30,
+        "target_session_attrs": "any",
+    }
+    if tls in (TlsMode.VERIFY_FULL, TlsMode.VERIFY_CA):
+        parameters["sslrootcert"] = "system"
+    if details.ca_certificate:
+        with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
+            file.write(details.ca_certificate)
+        parameters["sslrootcert"] = file.name
+    try:
+        return psycopg.connect(**parameters)  # type: ignore[arg-type]
+    except psycopg.Error as error:
+        raise _explain(error, what, secret_id, tls) from None
+
+
+def _explain(error: psycopg.Error, what: str, secret_id: str, tls: TlsMode) -> Exception:
+    text = str(error)
+    if isinstance(error, errors.InvalidPassword | errors.InvalidAuthorizationSpecification) or any(
+        hint in text for hint in ("authentication failed", "no password supplied", "no pg_hba.conf entry")
+    ):
+        return LoginRefusedError(
+            f"The {what} refused the login in secret {secret_id}. Correct its username and password; the next run goes on."
+        )
+    if "does not exist" in text and "database" in text:
+        return DatabaseUnreachableError(
+            f"The {what} server has no database of the name in secret {secret_id}. Correct its dbname; the next run goes on."
+        )
+    if "SSL" in text or "certificate" in text:
+        return DatabaseUnreachableError(
+            f"No TLS connection ({tls.value}) to the {what} in secret {secret_id}. Check that the server offers TLS and that its "
+            f"certificate is signed by a trusted authority (ca_certificate in the secret); the next run goes on."
+        )
+    return DatabaseUnreachableError(
+        f"The {what} in secret {secret_id} cannot be reached. Check its host and port, the network path and that the server "
+        f"runs; nothing was written and the next run goes on."
+    )
