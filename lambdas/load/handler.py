@@ -63,7 +63,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def survey(settings: LoadSettings) -> dict[str, Any]:
-    """Tell how many batches the lake has not published."""
+    """Tell how many batches the lake has not published. Looks at S3 only: the lake never waits for the warehouse."""
     client = boto3.client("s3")
     batches = newest_manifest_number(Bucket(client, settings.ingestion_bucket))
     published = newest_publication_number(Bucket(client, settings.processed_bucket))

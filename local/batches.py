@@ -1,0 +1,199 @@
+"""Moving one batch through the deployed platform, as its schedules do, and waiting for it."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from contracts.batch import Manifest, Publication, manifest_key, publication_key
+from contracts.source import SOURCE_TABLES
+from contracts.star import STAR_TABLES
+from local.aws import client
+from local.errors import BatchFailedError
+
+#: States in which an execution has ended badly.
+FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
+#: How long an event may take from the bucket to the state machine.
+EVENT_SECONDS = 30
+
+
+def move_batch(platform: dict[str, str]) -> dict[str, Any]:
+    """Invoke what the extract schedule invokes; wait until the batch is published and loaded.
+
+    When the source has not changed, what an earlier failure left undone is finished, as the second
+    schedule does it.
+
+    Returns
+    -------
+    dict
+        ``batch`` (its number, or None when there was nothing to do), ``seconds`` by stage and
+        ``tables``: for each source and star table ``rows_read``, ``inserted``, ``updated``.
+
+    Raises
+    ------
+    BatchFailedError
+        With the platform's own error.
+    """
+    started = time.monotonic()
+    outcome = _extract(platform)
+    extract_seconds = round(time.monotonic() - started, 3)
+    if outcome["batch"] is None:
+        return _finish_pending(platform, outcome["reason"], extract_seconds)
+    execution = _wait(platform, _started_by_event(platform, outcome["batch"]))
+    stages = {"extract": extract_seconds, **_stage_seconds(platform, execution)}
+    return describe(platform, outcome["batch"], {**stages, "total": round(time.monotonic() - started, 3)})
+
+
+def describe(platform: dict[str, str], batch: int, seconds: dict[str, float]) -> dict[str, Any]:
+    """Return what a batch held and did, from its manifest and publication."""
+    manifest = read_manifest(platform, batch)
+    publication = read_publication(platform, batch)
+    tables: dict[str, dict[str, int]] = {}
+    for name in SOURCE_TABLES:
+        tables[name] = {"rows_read": manifest.tables[name].rows, "inserted": 0, "updated": 0}
+    for name, star in STAR_TABLES.items():
+        done = publication.tables[name]
+        rows = manifest.tables[star.source].rows if star.source else 0
+        tables[name] = {"rows_read": rows, "inserted": done.inserted, "updated": done.updated}
+        if star.source:
+            tables[star.source] = dict(tables[name])
+    return {"batch": batch, "reason": manifest.reason, "seconds": seconds, "tables": tables}
+
+
+def read_manifest(platform: dict[str, str], batch: int) -> Manifest:
+    """Read a batch's manifest."""
+    key = manifest_key(batch)
+    return Manifest.from_json(_object(platform, platform["ingestion_bucket"], key), key)
+
+
+def read_publication(platform: dict[str, str], batch: int) -> Publication:
+    """Read a batch's publication."""
+    key = publication_key(batch)
+    return Publication.from_json(_object(platform, platform["processed_bucket"], key), key)
+
+
+def start_publish(platform: dict[str, str]) -> str:
+    """Start what the second schedule starts; return the execution's ARN."""
+    schedule = client(platform, "scheduler").get_schedule(Name=platform["heal_schedule"])
+    target = schedule["Target"]
+    answer = client(platform, "stepfunctions").start_execution(stateMachineArn=target["Arn"], input=target["Input"])
+    return str(answer["executionArn"])
+
+
+def invoke(platform: dict[str, str], function: str, payload: dict[str, Any] | str) -> dict[str, Any]:
+    """Invoke a function and return its result.
+
+    Raises
+    ------
+    BatchFailedError
+        With the function's own error.
+    """
+    body = payload if isinstance(payload, str) else json.dumps(payload)
+    answer = client(platform, "lambda").invoke(FunctionName=function, Payload=body.encode())
+    result = json.loads(answer["Payload"].read() or b"null")
+    if answer.get("FunctionError"):
+        raise BatchFailedError(f"{function}: {_function_error(result)}")
+    return dict(result)
+
+
+def _extract(platform: dict[str, str]) -> dict[str, Any]:
+    schedule = client(platform, "scheduler").get_schedule(Name=platform["extract_schedule"])
+    return invoke(platform, platform["extract_function"], schedule["Target"]["Input"])
+
+
+def _finish_pending(platform: dict[str, str], reason: str, extract_seconds: float) -> dict[str, Any]:
+    newest = invoke(platform, platform["load_function"], {"step": "survey"})["batches"]
+    if newest <= loaded_batch(platform):
+        return {"batch": None, "reason": reason, "seconds": {"extract": extract_seconds}, "tables": {}}
+    started = time.monotonic()
+    execution = _wait(platform, start_publish(platform))
+    stages = {"extract": extract_seconds, **_stage_seconds(platform, execution)}
+    return describe(platform, newest, {**stages, "total": round(extract_seconds + time.monotonic() - started, 3)})
+
+
+def loaded_batch(platform: dict[str, str]) -> int:
+    """Return the newest batch in the warehouse's ledger, or 0 when there is none.
+
+    Raises
+    ------
+    BatchFailedError
+        When the warehouse does not answer.
+    """
+    try:
+        with psycopg.connect(platform["warehouse_url"], connect_timeout=10) as connection:
+            ledger = connection.execute("select to_regclass('etl.batch') is not null").fetchone()
+            if not ledger or not ledger[0]:
+                return 0
+            row = connection.execute("select coalesce(max(batch), 0) from etl.batch").fetchone()
+    except psycopg.Error as error:
+        raise BatchFailedError(f"The warehouse does not answer ({type(error).__name__}). Check that it runs.") from None
+    return int(row[0]) if row else 0
+
+
+def _started_by_event(platform: dict[str, str], batch: int) -> str:
+    """Find the execution that the manifest's event started."""
+    machine = client(platform, "stepfunctions")
+    deadline = time.monotonic() + EVENT_SECONDS
+    while time.monotonic() < deadline:
+        for execution in machine.list_executions(stateMachineArn=platform["state_machine"], maxResults=20)["executions"]:
+            details = machine.describe_execution(executionArn=execution["executionArn"])
+            if manifest_key(batch) in details.get("input", ""):
+                return str(execution["executionArn"])
+        time.sleep(0.1)
+    raise BatchFailedError(
+        f"Batch {batch} was committed, but its event started no execution within {EVENT_SECONDS} s. "
+        f"The second schedule makes it good; run `batch` again to do so now."
+    )
+
+
+def _wait(platform: dict[str, str], execution: str) -> str:
+    machine = client(platform, "stepfunctions")
+    while True:
+        details = machine.describe_execution(executionArn=execution)
+        if details["status"] == "SUCCEEDED":
+            return execution
+        if details["status"] in FAILED:
+            raise BatchFailedError(_execution_error(details))
+        time.sleep(0.1)
+
+
+def _stage_seconds(platform: dict[str, str], execution: str) -> dict[str, float]:
+    """Return how long each named state took, from the execution's history."""
+    entered: dict[str, datetime] = {}
+    seconds = {}
+    for event in _history(platform, execution):
+        if name := event.get("stateEnteredEventDetails", {}).get("name"):
+            entered[name] = event["timestamp"]
+        elif (name := event.get("stateExitedEventDetails", {}).get("name")) in ("Transform", "Load"):
+            seconds[name.lower()] = round((event["timestamp"] - entered[name]).total_seconds(), 3)
+    return seconds
+
+
+def _history(platform: dict[str, str], execution: str) -> Iterator[dict[str, Any]]:
+    machine = client(platform, "stepfunctions")
+    yield from machine.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+
+
+def _object(platform: dict[str, str], bucket: str, key: str) -> bytes:
+    return bytes(client(platform, "s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def _function_error(result: Any) -> str:
+    if isinstance(result, dict) and "errorMessage" in result:
+        return f"{result.get('errorType', 'Error')}: {result['errorMessage']}"
+    return str(result)
+
+
+def _execution_error(details: dict[str, Any]) -> str:
+    """Find the message that matters in an execution's cause: a function's error, or a job run's."""
+    cause = details.get("cause") or ""
+    try:
+        report = json.loads(cause)
+    except ValueError:
+        return f"{details.get('error', details['status'])}: {cause}"
+    if "ErrorMessage" in report:
+        return f"{report.get('JobName', 'the job')}: {report['ErrorMessage']}"
+    return _function_error(report)

@@ -1,0 +1,38 @@
+"""Athena over Iceberg: the emulator's engine reads every file under a table's location; this names the live ones.
+
+Copy-on-write tables only, which is what the platform writes: a file is either live or not.
+"""
+
+from typing import Any
+
+
+def install() -> None:
+    """Teach the emulator's Athena which data files of an Iceberg table are live."""
+    import ministack.services.athena as service
+    from pyiceberg.io.pyarrow import PyArrowFileIO
+    from pyiceberg.table import StaticTable
+
+    plain = service._table_relation
+
+    def relation(table: dict[str, Any], files: list[str]) -> str:
+        parameters = table.get("Parameters") or {}
+        if parameters.get("table_type", "").upper() != "ICEBERG" or "metadata_location" not in parameters:
+            return str(plain(table, files))
+        location = table["StorageDescriptor"]["Location"].rstrip("/")
+        root = next(file for file in files if "/metadata/" in file).rsplit("/metadata/", 1)[0]
+
+        class Files(PyArrowFileIO):
+            def new_input(self, location_: str) -> Any:
+                return super().new_input(location_.replace(location, root, 1))
+
+        table_ = StaticTable.from_metadata(parameters["metadata_location"].replace(location, root, 1))
+        table_.io = Files()
+        plan = list(table_.scan().plan_files())
+        if any(task.delete_files for task in plan):
+            raise ValueError("merge-on-read deletes cannot be read here")
+        live = [task.file.file_path.replace(location, root, 1) for task in plan]
+        if not live:
+            return str(service._empty_relation(table))
+        return f"read_parquet({service._sql_list(live)}, union_by_name=true, hive_partitioning=false)"
+
+    service._table_relation = relation

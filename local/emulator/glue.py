@@ -1,0 +1,132 @@
+"""Glue jobs that really run: the emulator would report success without running Spark.
+
+A run is a subprocess with the script, arguments and library of the deployed job, and the job role's
+own credentials. Runs of a job with one concurrent run queue, as job run queuing makes them.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+_queues: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def install() -> None:
+    """Replace the emulator's Docker runner, and add the state machine's ``glue:startJobRun.sync``."""
+    import ministack.app as app
+    import ministack.services.glue as service
+    import ministack.services.stepfunctions as machines
+
+    service._get_docker = _NoDocker
+
+    def execute(
+        run: dict[str, Any], job: dict[str, Any], job_name: str, args: dict[str, Any], script_path: str, docker: object
+    ) -> None:
+        del docker
+        run["JobRunState"] = "WAITING"
+        with _queues[job_name]:
+            run["JobRunState"] = "RUNNING"
+            try:
+                _run(run, job, args, script_path)
+            except OSError as error:
+                run["JobRunState"], run["ErrorMessage"] = "FAILED", f"{type(error).__name__}: {error}"
+            # An Iceberg table's pointer lives in the catalog's memory; a killed emulator would forget it.
+            app.save_all(app._build_persistence_save_dict())
+
+    service._execute_spark_docker = execute
+
+    def start_job_run(resource: str, data: dict[str, Any]) -> dict[str, Any]:
+        status, _, body = service._start_job_run(data)
+        answer = json.loads(body)
+        if status >= 400:
+            code = answer.get("__type", "ServiceException").split("#")[-1]
+            raise machines._ExecutionError(f"Glue.{code}", answer.get("message", str(answer)))
+        if not resource.endswith(".sync"):
+            return dict(answer)
+        run = next(r for r in service._job_runs[data["JobName"]] if r["Id"] == answer["JobRunId"])
+        while run["JobRunState"] in ("STARTING", "RUNNING", "STOPPING", "WAITING"):
+            time.sleep(0.05)
+        if run["JobRunState"] != "SUCCEEDED":
+            raise machines._ExecutionError("States.TaskFailed", json.dumps(run, default=str))
+        return dict(run)
+
+    machines._SERVICE_DISPATCH["arn:aws:states:::glue:startJobRun"] = start_job_run
+
+
+class _NoDocker:
+    """Makes the emulator believe that it can run Spark."""
+
+    images = type("Images", (), {"get": staticmethod(lambda name: name)})
+
+
+def _run(run: dict[str, Any], job: dict[str, Any], args: dict[str, Any], script_path: str) -> None:
+    command = [sys.executable, script_path]
+    for name, value in args.items():
+        command += [name, str(value)]
+    log = Path(os.environ["LOCAL_LOGS"]) / f"transform-{run['Id']}.log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command, stdout=stream, stderr=subprocess.STDOUT, env=_environment(job, args), cwd=os.environ["TMPDIR"]
+        )
+        try:
+            code = process.wait(timeout=60 * int(job.get("Timeout") or 60))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            run["JobRunState"], run["ErrorMessage"] = "TIMEOUT", "The run took longer than the job's timeout."
+            return
+    run["JobRunState"] = "SUCCEEDED" if code == 0 else "FAILED"
+    if code:
+        run["ErrorMessage"] = _last_error(log.read_text("utf-8", errors="replace"), code)
+
+
+def _environment(job: dict[str, Any], args: dict[str, Any]) -> dict[str, str]:
+    import boto3
+
+    endpoint = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+    session = boto3.client("sts", endpoint_url=endpoint).assume_role(RoleArn=job["Role"], RoleSessionName="glue-job")
+    credentials = session["Credentials"]
+    return {
+        **os.environ,
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": credentials["SessionToken"],
+        "AWS_REGION": os.environ["MINISTACK_REGION"],
+        "AWS_DEFAULT_REGION": os.environ["MINISTACK_REGION"],
+        "SPARK_CONF_DIR": os.environ["LOCAL_SPARK_CONF"],
+        "JAVA_HOME": os.environ["LOCAL_JAVA_HOME"],
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": str(_library(args["--extra-py-files"], endpoint)),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _library(location: str, endpoint: str) -> Path:
+    """Unpack the job's library; its key is the digest of its content."""
+    import boto3
+
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    target = Path(os.environ["TMPDIR"]) / "libraries" / Path(key).stem
+    if not target.exists():
+        target.mkdir(parents=True)
+        archive = target.with_suffix(".zip")
+        boto3.client("s3", endpoint_url=endpoint).download_file(bucket, key, str(archive))
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(target)
+    return target
+
+
+def _last_error(log: str, code: int) -> str:
+    """Return the last exception of a log, as Glue shows it."""
+    errors = re.findall(r"^(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*(?:Error|Exception): .*)$", log, re.MULTILINE)
+    if errors:
+        return str(errors[-1])[:2000]
+    return f"The run ended with code {code}." if code > 0 else f"The run was killed by signal {-code}."

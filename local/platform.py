@@ -1,0 +1,200 @@
+"""Bringing a platform up and taking it down."""
+
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from local.aws import ACCOUNT, REGION, Aws, client
+from local.cdk import Cdk
+from local.home import Home
+from local.postgres import PostgresServer
+from local.simulator.business import create_schema, seed
+from local.spark import write_spark_defaults
+from local.urls import secret_from_url
+
+#: Two years of business, as in the real database.
+DEFAULT_DAYS = 730
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much business an embedded source is seeded with.
+
+    Attributes
+    ----------
+    days
+        Calendar days after 2022-11-03.
+    orders
+        Sales orders altogether, or None for the real rate of about 23 a weekday.
+    """
+
+    days: int = DEFAULT_DAYS
+    orders: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a user asks of `up`; None leaves what an earlier `up` chose."""
+
+    source: str | None = None
+    warehouse: str | None = None
+    warehouse_schema: str | None = None
+    scale: Scale = Scale()
+
+
+def up(home: Home, wishes: Wishes, progress: Progress) -> dict[str, str]:
+    """Start the servers of a home and deploy the app; return ``platform.json``.
+
+    Running it again on the same home starts it anew with the data that it has.
+    """
+    home.create()
+    state = home.state()
+    for key in ("source", "warehouse", "warehouse_schema"):
+        if getattr(wishes, key) is not None:
+            state[key] = getattr(wishes, key)
+    for key in ("source", "warehouse"):  # a URI that cannot be read is told before anything starts
+        if state.get(key):
+            secret_from_url(state[key], key)
+    home.write(home.state_file, state)
+    with ThreadPoolExecutor(2) as pool:
+        databases = pool.submit(_start_databases, home, state, wishes.scale, progress)
+        endpoint, outputs = _deploy(home, state, progress)
+        urls = databases.result()
+    platform = _platform(home, endpoint, outputs, urls)
+    _store_secrets(platform, outputs, urls)
+    aws = Aws(home)
+    aws.enforce_iam()
+    home.write(home.platform_file, platform)
+    return platform
+
+
+def down(home: Home) -> None:
+    """Stop everything that runs in a home and keep its data."""
+    Aws(home).stop()
+    for server in _servers(home, home.state()).values():
+        server.stop()
+    shutil.rmtree(home.tmp, ignore_errors=True)
+
+
+def destroy(home: Home, progress: Progress) -> None:
+    """Destroy the stacks, stop everything and remove the home."""
+    if home.platform_file.exists() and Aws(home).is_running():
+        platform = home.platform()
+        progress("emptying the buckets")
+        _empty_buckets(platform)
+        progress("cdk destroy --all")
+        Cdk(home, platform["endpoint"], _context(home.state())).destroy()
+    down(home)
+    shutil.rmtree(home.directory, ignore_errors=True)
+
+
+def _servers(home: Home, state: dict[str, Any]) -> dict[str, PostgresServer]:
+    """Return the embedded servers of a home: those whose URI the user did not give."""
+    directories = {"source": (home.source, "totesys"), "warehouse": (home.warehouse, "warehouse")}
+    passwords = state.get("passwords", {})
+    return {
+        name: PostgresServer(directory, password=passwords.get(name), database=database)
+        for name, (directory, database) in directories.items()
+        if not state.get(name)
+    }
+
+
+def _start_databases(home: Home, state: dict[str, Any], scale: Scale, progress: Progress) -> dict[str, str]:
+    servers = _servers(home, state)
+    state["passwords"] = {**state.get("passwords", {}), **{name: s.password for name, s in servers.items()}}
+    home.write(home.state_file, state)
+    for name, server in servers.items():
+        progress(f"starting PostgreSQL for the {name}")
+        server.start()
+    if "source" in servers:
+        _seed(servers["source"].url, scale, progress)
+    return {name: servers[name].url if name in servers else state[name] for name in ("source", "warehouse")}
+
+
+def _seed(url: str, scale: Scale, progress: Progress) -> None:
+    """Fill an empty source, all of it or nothing."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute("select to_regclass('public.sales_order') is not null").fetchone()
+        if row and row[0]:
+            return
+        progress(f"simulating {scale.days} days of business")
+        create_schema(connection)
+        seed(connection, days=scale.days, orders=scale.orders)
+
+
+def _deploy(home: Home, state: dict[str, Any], progress: Progress) -> tuple[str, dict[str, str]]:
+    progress("starting the AWS emulator")
+    endpoint = Aws(home).start()
+    cdk = Cdk(home, endpoint, _context(state))
+    progress("cdk bootstrap")
+    cdk.bootstrap()
+    progress("cdk deploy --all")
+    cdk.deploy()
+    outputs: dict[str, str] = {}
+    formation = client({"endpoint": endpoint, "region": REGION}, "cloudformation")
+    for stack in formation.describe_stacks()["Stacks"]:
+        if stack["StackName"].startswith("totesys-local-"):
+            outputs.update({o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])})
+    return endpoint, outputs
+
+
+def _context(state: dict[str, Any]) -> dict[str, str]:
+    return {"warehouse_schema": state["warehouse_schema"]} if state.get("warehouse_schema") else {}
+
+
+def _platform(home: Home, endpoint: str, outputs: dict[str, str], urls: dict[str, str]) -> dict[str, str]:
+    buckets = [outputs["IngestionBucket"], outputs["ProcessedBucket"]]
+    write_spark_defaults(
+        home.spark,
+        endpoint=endpoint,
+        s3_files=home.s3 / ACCOUNT,
+        buckets=buckets,
+        warehouse=f"s3://{buckets[1]}/star",
+        scratch=home.tmp,
+    )
+    return {
+        "endpoint": endpoint,
+        "region": REGION,
+        "account": ACCOUNT,
+        "source_url": urls["source"],
+        "warehouse_url": urls["warehouse"],
+        "ingestion_bucket": buckets[0],
+        "processed_bucket": buckets[1],
+        "database": outputs["Database"],
+        "raw_database": outputs["RawDatabase"],
+        "workgroup": outputs["WorkgroupName"],
+        "extract_function": outputs["ExtractFunction"],
+        "load_function": outputs["LoadFunction"],
+        "transform_job": outputs["TransformJob"],
+        "state_machine": outputs["StateMachine"],
+        "extract_schedule": outputs["ExtractScheduleName"],
+        "heal_schedule": outputs["HealScheduleName"],
+        "topic": outputs["TopicArn"],
+        "source_secret": outputs["SourceSecret"],
+        "warehouse_secret": outputs["WarehouseSecret"],
+    }
+
+
+def _store_secrets(platform: dict[str, str], outputs: dict[str, str], urls: dict[str, str]) -> None:
+    secrets = client(platform, "secretsmanager")
+    for name, output in (("source", "SourceSecret"), ("warehouse", "WarehouseSecret")):
+        secrets.put_secret_value(SecretId=outputs[output], SecretString=secret_from_url(urls[name], name))
+
+
+def _empty_buckets(platform: dict[str, str]) -> None:
+    s3 = client(platform, "s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        name = bucket["Name"]
+        if not name.startswith("totesys-"):
+            continue
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if found:
+                keys = [{"Key": o["Key"], "VersionId": o["VersionId"]} for o in found]
+                s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True})

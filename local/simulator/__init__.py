@@ -1,0 +1,1 @@
+"""A source that looks and changes like the real ``totesys``."""

@@ -1,0 +1,71 @@
+"""Spark settings of the laptop: everything that on AWS is Glue's own, in one generated file.
+
+The job itself has no local settings. Iceberg talks to the emulator's Glue and S3; CSV parts are read
+straight from the emulator's plain files, onto which Hadoop's view file system maps ``s3://``.
+"""
+
+import os
+from pathlib import Path
+
+from glue_jobs.lake import CATALOG
+from local.tools import iceberg_jars
+
+
+def write_spark_defaults(
+    directory: Path, *, endpoint: str, s3_files: Path, buckets: list[str], warehouse: str, scratch: Path
+) -> None:
+    """Write ``spark-defaults.conf``.
+
+    Parameters
+    ----------
+    directory
+        Becomes ``SPARK_CONF_DIR``.
+    endpoint
+        Of the emulator.
+    s3_files
+        Directory in which every bucket is a directory of plain files.
+    buckets
+        Buckets whose objects Spark reads as files.
+    warehouse
+        Where the catalog puts tables whose database has no location.
+    scratch
+        For temporary files.
+    """
+    jars, prefix = iceberg_jars()
+    catalog = f"spark.sql.catalog.{CATALOG}"
+    cores = os.cpu_count() or 1
+    settings = {
+        "spark.master": f"local[{cores}]",
+        "spark.ui.enabled": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": "1536m",
+        # The first compiler tier and a serial collector halve the time of a small run on two cores.
+        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+PerfDisableSharedMem "
+        f"-Djava.io.tmpdir={scratch}",
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.sql.shuffle.partitions": str(cores),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.jars": ",".join(jars),
+        "spark.sql.extensions": f"{prefix}org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        catalog: f"{prefix}org.apache.iceberg.spark.SparkCatalog",
+        f"{catalog}.catalog-impl": f"{prefix}org.apache.iceberg.aws.glue.GlueCatalog",
+        f"{catalog}.io-impl": f"{prefix}org.apache.iceberg.aws.s3.S3FileIO",
+        f"{catalog}.warehouse": warehouse,
+        f"{catalog}.glue.endpoint": endpoint,
+        f"{catalog}.s3.endpoint": endpoint,
+        f"{catalog}.s3.path-style-access": "true",
+        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        "spark.hadoop.fs.viewfs.overload.scheme.target.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+        **{f"spark.hadoop.fs.viewfs.mounttable.{b}.linkFallback": f"file://{s3_files / b}" for b in buckets},
+    }
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    (directory / "log4j2.properties").write_text(
+        "rootLogger.level = error\nrootLogger.appenderRef.stderr.ref = stderr\nappender.stderr.type = Console\n"
+        "appender.stderr.name = stderr\nappender.stderr.target = SYSTEM_ERR\nappender.stderr.layout.type = PatternLayout\n"
+        "appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n\n"
+    )
