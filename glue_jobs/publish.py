@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from py4j.protocol import Py4JJavaError
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -15,7 +16,7 @@ from contracts.source import SOURCE_TABLES
 from contracts.star import DIM_DATE, FACTS, STAR_TABLES
 from contracts.store import Bucket
 from contracts.table import Kind, StarTable
-from glue_jobs.errors import IngestionDamagedError, LakeReconciliationError, RejectedRowError
+from glue_jobs.errors import IngestionDamagedError, LakeReconciliationError, RejectedRowError, TransformError
 from glue_jobs.lake import Lake, touched
 from glue_jobs.reader import check_parts, read_raw
 from glue_jobs.star import BUILDERS, calendar
@@ -239,6 +240,10 @@ def _fields(table: TablePublication) -> dict[str, object]:
     return {name: getattr(table, name) for name in TablePublication.__dataclass_fields__}
 
 
+def _first_line(error: Py4JJavaError) -> str:
+    return str(error.java_exception.toString()).splitlines()[0]
+
+
 def _explained(work: Callable[[StarTable], TablePublication]) -> Callable[[StarTable], TablePublication]:
     """Turn Spark's report of a refused row into the job's own error."""
 
@@ -248,6 +253,8 @@ def _explained(work: Callable[[StarTable], TablePublication]) -> Callable[[StarT
         except Exception as error:
             if report := rejection(str(error)):
                 raise RejectedRowError(report) from None
+            if isinstance(error, Py4JJavaError):
+                raise TransformError(f"Table {table.name}: {_first_line(error)} Nothing was published.") from error
             raise
 
     return wrapped

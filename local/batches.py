@@ -42,7 +42,7 @@ def move_batch(platform: dict[str, str]) -> dict[str, Any]:
     extract_seconds = round(time.monotonic() - started, 3)
     if outcome["batch"] is None:
         return _finish_pending(platform, outcome["reason"], extract_seconds)
-    execution = _wait(platform, _started_by_event(platform, outcome["batch"]))
+    execution = wait_for(platform, _started_by_event(platform, outcome["batch"]))
     stages = {"extract": extract_seconds, **_stage_seconds(platform, execution)}
     return describe(platform, outcome["batch"], {**stages, "total": round(time.monotonic() - started, 3)})
 
@@ -109,7 +109,7 @@ def _finish_pending(platform: dict[str, str], reason: str, extract_seconds: floa
     if newest <= loaded_batch(platform):
         return {"batch": None, "reason": reason, "seconds": {"extract": extract_seconds}, "tables": {}}
     started = time.monotonic()
-    execution = _wait(platform, start_publish(platform))
+    execution = wait_for(platform, start_publish(platform))
     stages = {"extract": extract_seconds, **_stage_seconds(platform, execution)}
     return describe(platform, newest, {**stages, "total": round(extract_seconds + time.monotonic() - started, 3)})
 
@@ -149,14 +149,21 @@ def _started_by_event(platform: dict[str, str], batch: int) -> str:
     )
 
 
-def _wait(platform: dict[str, str], execution: str) -> str:
+def wait_for(platform: dict[str, str], execution: str) -> str:
+    """Wait until an execution ends; return its ARN.
+
+    Raises
+    ------
+    BatchFailedError
+        With the platform's own error, when it failed.
+    """
     machine = client(platform, "stepfunctions")
     while True:
         details = machine.describe_execution(executionArn=execution)
         if details["status"] == "SUCCEEDED":
             return execution
         if details["status"] in FAILED:
-            raise BatchFailedError(_execution_error(details))
+            raise BatchFailedError(execution_error(details))
         time.sleep(0.1)
 
 
@@ -187,8 +194,8 @@ def _function_error(result: Any) -> str:
     return str(result)
 
 
-def _execution_error(details: dict[str, Any]) -> str:
-    """Find the message that matters in an execution's cause: a function's error, or a job run's."""
+def execution_error(details: dict[str, Any]) -> str:
+    """Return the message that matters in an execution's cause: a function's error, or a job run's."""
     cause = details.get("cause") or ""
     try:
         report = json.loads(cause)

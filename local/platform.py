@@ -1,5 +1,6 @@
 """Bringing a platform up and taking it down."""
 
+import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import psycopg
 
 from local.aws import ACCOUNT, REGION, Aws, client
 from local.cdk import Cdk
+from local.errors import LocalError
 from local.home import Home
 from local.postgres import PostgresServer
 from local.simulator.business import create_schema, seed
@@ -46,6 +48,29 @@ class Wishes:
     warehouse: str | None = None
     warehouse_schema: str | None = None
     scale: Scale = Scale()
+
+
+def check_databases(wishes: Wishes) -> None:
+    """Check that the databases a user names answer, before anything starts.
+
+    Raises
+    ------
+    LocalError
+        Saying which does not and what to do; without the password.
+    """
+    for what, url in (("source", wishes.source), ("warehouse", wishes.warehouse)):
+        if url is None:
+            continue
+        details = json.loads(secret_from_url(url, what))
+        place = f"{details['host']}:{details['port']}, database {details['dbname']}, user {details['username']}"
+        try:
+            psycopg.connect(url, connect_timeout=10).close()
+        except psycopg.OperationalError as error:
+            if "authentication failed" in str(error) or "no password supplied" in str(error):
+                raise LocalError(f"The {what} refused the login ({place}). Correct user and password in --{what}.") from None
+            raise LocalError(
+                f"The {what} does not answer ({place}). Check that it runs and that host, port and database in --{what} are right."
+            ) from None
 
 
 def up(home: Home, wishes: Wishes, progress: Progress) -> dict[str, str]:

@@ -36,3 +36,20 @@ def install() -> None:
         return f"read_parquet({service._sql_list(live)}, union_by_name=true, hive_partitioning=false)"
 
     service._table_relation = relation
+    _put_results_where_the_answer_says(service)
+
+
+def _put_results_where_the_answer_says(service: Any) -> None:
+    """Write a result to the object that GetQueryExecution names; the emulator appends the name a second time."""
+    plain = service._save_query_results
+
+    async def save(query_id: str) -> None:
+        configuration = service._executions.get(query_id)["ResultConfiguration"]
+        named = configuration["OutputLocation"]
+        configuration["OutputLocation"] = named.rsplit("/", 1)[0] + "/"
+        try:
+            await plain(query_id)
+        finally:
+            configuration["OutputLocation"] = named
+
+    service._save_query_results = save

@@ -113,11 +113,11 @@ def silent_updates(connection: psycopg.Connection[Any], draw: random.Random, cou
     later = "to_char(agreed_delivery_date::date + 1, 'YYYY-MM-DD')"
     changes: dict[str, Sequence[str]] = {
         "sales_order": (
-            "staff_id = staff_id % 20 + 1",
+            "staff_id = staff_id %% 20 + 1",
             f"agreed_delivery_date = {later}",
-            "agreed_delivery_location_id = agreed_delivery_location_id % 30 + 1",
+            "agreed_delivery_location_id = agreed_delivery_location_id %% 30 + 1",
         ),
-        "purchase_order": ("staff_id = staff_id % 20 + 1", "item_code = reverse(item_code)", f"agreed_delivery_date = {later}"),
+        "purchase_order": ("staff_id = staff_id %% 20 + 1", "item_code = reverse(item_code)", f"agreed_delivery_date = {later}"),
         "design": ("file_location = file_location || '/moved'",),
     }
     done = 0

@@ -1,0 +1,245 @@
+"""Command line of the local platform: ``python -m local <command>``."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from local.errors import LocalError
+from local.home import ROOT, Home
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+console = Console(stderr=True)
+out = Console()
+
+HomeOption = Annotated[Path, typer.Option("--home", help="Directory of the platform.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DEFAULT_HOME = ROOT / ".local"
+Format = Annotated[str, typer.Option("--format", help="table, csv or json.")]
+
+
+@app.command()
+def up(
+    home: HomeOption = DEFAULT_HOME,
+    source: Annotated[str | None, typer.Option(help="Source database as a libpq URI; nothing is seeded.")] = None,
+    warehouse: Annotated[str | None, typer.Option(help="Warehouse database as a libpq URI.")] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="Business in an embedded source: days (730 or 730days), or orders (100000orders).")
+    ] = None,
+    warehouse_schema: Annotated[str | None, typer.Option(help="Schema of the star tables; public unless set.")] = None,
+) -> None:
+    """Start the databases and the emulator, and deploy the CDK app."""
+    from local.platform import Scale, Wishes, check_databases
+    from local.platform import up as bring_up
+
+    wishes = Wishes(source, warehouse, warehouse_schema, parse_scale(scale) if scale else Scale())
+    place = Home(home)
+    check_databases(wishes)
+    with _exclusive(place), console.status("starting") as status:
+        try:
+            platform = bring_up(place, wishes, lambda message: status.update(message))
+        except BaseException:
+            from local.platform import down as take_down
+
+            status.update("stopping what was started")
+            take_down(place)
+            raise
+    out.print(f"The platform is up: {place.platform_file}", highlight=False, soft_wrap=True)
+    out.print(f"endpoint {platform['endpoint']}", highlight=False)
+
+
+@app.command()
+def batch(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Move one batch, as the schedule does, and wait until it is loaded."""
+    from local.batches import move_batch
+
+    with _status("moving a batch", as_json):
+        outcome = move_batch(Home(home).platform())
+    if as_json:
+        print(json.dumps(outcome))
+    elif outcome["batch"] is None:
+        out.print(f"No batch: {outcome['reason']}", highlight=False)
+    else:
+        table = Table(title=f"Batch {outcome['batch']}", title_justify="left")
+        for column in ("table", "rows read", "inserted", "updated"):
+            table.add_column(column, justify="left" if column == "table" else "right")
+        for name, figures in outcome["tables"].items():
+            if name.startswith(("dim_", "fact_")):
+                table.add_row(name, *(f"{figures[key]:,}" for key in ("rows_read", "inserted", "updated")))
+        out.print(table)
+        out.print(", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in outcome["seconds"].items()), highlight=False)
+
+
+@app.command()
+def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Show the newest batch, publication and load, freshness, alarms and the last error."""
+    from local.status import status as read_status
+
+    found = read_status(Home(home).platform())
+    if as_json:
+        print(json.dumps(found))
+        return
+    table = Table(show_header=False)
+    for name in ("batch", "publication", "load"):
+        table.add_row(f"newest {name}", str(found[name]))
+    table.add_row("freshness", f"{found['freshness']:.0f} s")
+    table.add_row("alarms", "\n".join(f"{name}: {state}" for name, state in found["alarms"].items()))
+    error = found["last_error"]
+    table.add_row("last error", f"{error['at']} {error['where']}: {error['message']}" if error else "none")
+    out.print(table)
+
+
+@app.command()
+def query(
+    statement: Annotated[str, typer.Argument(metavar="SQL", help="For Athena.")],
+    home: HomeOption = DEFAULT_HOME,
+    format: Format = "table",
+    database: Annotated[str | None, typer.Option(help="Another database than the lake's, for example the raw one.")] = None,
+) -> None:
+    """Query the lake through Athena."""
+    from local.query import query as run_query
+
+    if format not in ("table", "csv", "json"):
+        raise LocalError(f"--format {format} is not known: use table, csv or json.")
+    frame = run_query(Home(home).platform(), statement, database)
+    if format == "csv":
+        print(frame.to_csv(index=False), end="")
+    elif format == "json":
+        print(frame.to_json(orient="records", date_format="iso", default_handler=str))
+    else:
+        table = Table(*map(str, frame.columns))
+        for row in frame.itertuples(index=False):
+            table.add_row(*("" if value is None else str(value) for value in row))
+        out.print(table)
+
+
+@app.command()
+def simulate(
+    days: Annotated[int, typer.Option(min=1, help="Business days.")] = 1, home: HomeOption = DEFAULT_HOME
+) -> None:
+    """Let business happen in the embedded source."""
+    import psycopg
+
+    from local.simulator.business import business_day
+
+    place = Home(home)
+    platform = place.platform()
+    if place.state().get("source"):
+        raise LocalError("The source of this platform is not ours: --source was given. Only an embedded one is simulated.")
+    with psycopg.connect(platform["source_url"]) as connection:
+        for _ in range(days):
+            happened = business_day(connection)
+            connection.commit()
+            out.print(", ".join(f"{count} {what}" for what, count in happened.items()), highlight=False)
+
+
+@app.command()
+def down(home: HomeOption = DEFAULT_HOME) -> None:
+    """Stop everything cleanly and keep the data."""
+    from local.platform import down as take_down
+
+    place = Home(home)
+    if place.directory.exists():
+        with _exclusive(place), console.status("stopping"):
+            take_down(place)
+
+
+@app.command()
+def destroy(home: HomeOption = DEFAULT_HOME) -> None:
+    """Destroy the stacks with the CDK CLI, stop everything and remove the directory."""
+    from local.platform import destroy as tear_down
+
+    place = Home(home)
+    if place.directory.exists():
+        with _exclusive(place), console.status("destroying") as shown:
+            tear_down(place, lambda message: shown.update(message))
+
+
+@app.command()
+def demo(directory: Annotated[Path, typer.Option(help="Where the report goes.")] = ROOT / "build" / "demo") -> None:
+    """Show the whole platform at work and prove the outcome."""
+    from local.demo import run_demo
+
+    if not run_demo(directory, out):
+        raise LocalError("Not every proof held; see the table above.")
+
+
+def parse_scale(text: str) -> Any:
+    """Read ``730``, ``730days`` or ``100000orders``.
+
+    Raises
+    ------
+    LocalError
+        When it is none of these.
+    """
+    from local.platform import DEFAULT_DAYS, Scale
+
+    match = re.fullmatch(r"(\d{1,9})\s*(d|days?|o|orders)?", text)
+    if not match or (number := int(match[1])) < 1:
+        raise LocalError(f"--scale {text} is not known: give days (730 or 730days) or orders (100000orders).")
+    return Scale(DEFAULT_DAYS, number) if (match[2] or "d").startswith("o") else Scale(number)
+
+
+@contextlib.contextmanager
+def _exclusive(home: Home) -> Iterator[None]:
+    """Let one command at a time start or stop a platform."""
+    home.directory.mkdir(parents=True, exist_ok=True)
+    with (home.directory / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalError(f"Another command starts or stops {home.directory}. Wait until it has ended.") from None
+        yield
+
+
+def _status(text: str, quiet: bool) -> contextlib.AbstractContextManager[Any]:
+    return contextlib.nullcontext() if quiet else console.status(text)
+
+
+def main() -> int:
+    """Run a command; every failure is one message and an exit code that is not 0."""
+    try:
+        app(standalone_mode=False)
+    except LocalError as error:
+        return _fail(str(error), 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("Interrupted. Nothing is lost: what was committed goes on, the rest is done by the next run.", 130)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _fail("The disk is full. Free some space and run the command again; nothing is lost.", 1)
+        return _fail(f"{type(error).__name__}: {error}", 1)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")):  # usage
+            return _fail(getattr(error, "format_message", lambda: str(error))(), 2)
+        return _unexpected(error)
+    return 0
+
+
+def _unexpected(error: Exception) -> int:
+    """Show one line; keep the traceback in a file beside the platforms, without showing it."""
+    file = ROOT / ".cache" / "last-error.log"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("".join(traceback.format_exception(error)), "utf-8")
+    first = (str(error) or "no message").splitlines()[0]
+    return _fail(f"{type(error).__name__}: {re.sub(r'://[^@/ ]*@', '://…@', first)} (all of it: {file})", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    console.print(message, style="red", highlight=False, soft_wrap=True, markup=False)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
