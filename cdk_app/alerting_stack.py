@@ -75,7 +75,7 @@ class AlertingStack(cdk.Stack):
             statistic="Sum",
             period=_PERIOD,
         )
-        errors = {"statistic": "Sum", "period": _PERIOD}
+        errors: dict[str, Any] = {"statistic": "Sum", "period": _PERIOD}
         machine = pipeline.publish.machine
         self._alarm("extract-failed", "The extract function failed.", pipeline.extract.function.metric_errors(**errors))
         self._alarm("load-failed", "The load function failed.", pipeline.load.function.metric_errors(**errors))

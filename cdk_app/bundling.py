@@ -78,7 +78,9 @@ def function_bundle(name: str, *, wheels: bool) -> Path:
         _copy(sources, target)
         size = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
         if size > LIMIT_BYTES:
-            raise BundleError(f"Function {name}: {size:,} bytes unzipped, AWS takes {LIMIT_BYTES:,}. Drop a dependency.")
+            raise BundleError(
+                f"Function {name}: {size:,} bytes unzipped, AWS takes {LIMIT_BYTES:,}. Drop a dependency."
+            )
 
     salt = dependencies.name if dependencies else ""
     return _built(name, _digest(sources, salt), fill)

@@ -84,7 +84,8 @@ class CatalogStack(cdk.Stack):
                         parameters={"separatorChar": ",", "quoteChar": '"', "escapeChar": '"'},
                     ),
                     columns=[
-                        text(name=c.name, type="string", comment=f"{c.description} ({c.type.name})") for c in table.columns
+                        text(name=c.name, type="string", comment=f"{c.description} ({c.type.name})")
+                        for c in table.columns
                     ],
                 ),
             ),

@@ -28,9 +28,7 @@ def allow(
     ValueError
         When a resource has a wildcard and no reason was given.
     """
-    role.add_to_principal_policy(
-        iam.PolicyStatement(actions=actions, resources=resources, conditions=conditions)
-    )
+    role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=resources, conditions=conditions))
     stack = cdk.Stack.of(role)
     for resource in resources:
         text = _flat(stack.resolve(resource))

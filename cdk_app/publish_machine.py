@@ -17,13 +17,22 @@ from cdk_app.settings import Settings
 from cdk_app.transform_job import TransformJob
 
 _LAMBDA_RETRY = {
-    "ErrorEquals": ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException"],
+    "ErrorEquals": [
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+    ],
     "IntervalSeconds": 2,
     "MaxAttempts": 4,
     "BackoffRate": 2,
 }
 _GLUE_RETRY = {
-    "ErrorEquals": ["Glue.ConcurrentRunsExceededException", "Glue.ThrottlingException", "Glue.InternalServiceException"],
+    "ErrorEquals": [
+        "Glue.ConcurrentRunsExceededException",
+        "Glue.ThrottlingException",
+        "Glue.InternalServiceException",
+    ],
     "IntervalSeconds": 20,
     "MaxAttempts": 12,
     "BackoffRate": 1.5,
@@ -59,7 +68,9 @@ def definition(*, load_arn: str, job_name: str, topic_arn: str, name: str) -> di
             "Survey": invoke({"step": "survey"}, "$.survey", {"Next": "IsABatchPending", **catch("Tell")}),
             "IsABatchPending": {
                 "Type": "Choice",
-                "Choices": [{"Variable": "$.survey.result.untransformed", "NumericGreaterThan": 0, "Next": "Transform"}],
+                "Choices": [
+                    {"Variable": "$.survey.result.untransformed", "NumericGreaterThan": 0, "Next": "Transform"}
+                ],
                 "Default": "Load",
             },
             "Transform": {
@@ -130,7 +141,9 @@ class PublishMachine(Construct):
             allow(self.role, actions, resources)
         acknowledge(
             self.role,
-            {"AwsSolutions-IAM5[Resource::*]": "Delivery of logs and traces: AWS defines no resources for these actions."},
+            {
+                "AwsSolutions-IAM5[Resource::*]": "Delivery of logs and traces: AWS defines no resources for these actions."
+            },
         )
         group = logs.LogGroup(
             self,
@@ -145,7 +158,9 @@ class PublishMachine(Construct):
             state_machine_name=name,
             comment="totesys: lake and warehouse follow the batches",
             definition_body=sfn.DefinitionBody.from_string(
-                json.dumps(definition(load_arn=load.function_arn, job_name=job.job_name, topic_arn=topic_arn, name=name))
+                json.dumps(
+                    definition(load_arn=load.function_arn, job_name=job.job_name, topic_arn=topic_arn, name=name)
+                )
             ),
             role=self.role,
             timeout=cdk.Duration.hours(3),

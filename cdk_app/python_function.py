@@ -94,16 +94,28 @@ class DatabaseSecret(Construct):
             secret_name=name,
             description="JSON object with host, port, dbname, username, password",
             generate_secret_string=secrets.SecretStringGenerator(
-                secret_string_template="{}", generate_string_key="unset", exclude_punctuation=True
+                secret_string_template="{}",  # noqa: S106 - no password is
+                generate_string_key="unset",
+                exclude_punctuation=True,
             ),
             removal_policy=removal,
         )
         acknowledge(
             self.secret,
-            {"AwsSolutions-SMG4": "The login belongs to another team's database; its owner rotates it and stores the new one."},
+            {
+                "AwsSolutions-SMG4": "The login belongs to another team's database; its owner rotates it and stores the new one."
+            },
         )
 
 
 def _retention(days: int) -> str:
-    names = {7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH", 60: "TWO_MONTHS", 90: "THREE_MONTHS", 180: "SIX_MONTHS", 365: "ONE_YEAR"}
+    names = {
+        7: "ONE_WEEK",
+        14: "TWO_WEEKS",
+        30: "ONE_MONTH",
+        60: "TWO_MONTHS",
+        90: "THREE_MONTHS",
+        180: "SIX_MONTHS",
+        365: "ONE_YEAR",
+    }
     return names[days]

@@ -1,6 +1,7 @@
 """The Quick Sight dashboard: one data set and one sheet for each star."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_quicksight as qs
@@ -11,7 +12,13 @@ from contracts.table import StarTable
 
 _READ = ["DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion", "ListIngestions"]
 _OWN = ["UpdateDataSet", "DeleteDataSet", "CreateIngestion", "CancelIngestion", "UpdateDataSetPermissions"]
-_SOURCE = ["DescribeDataSource", "DescribeDataSourcePermissions", "PassDataSource", "UpdateDataSource", "DeleteDataSource"]
+_SOURCE = [
+    "DescribeDataSource",
+    "DescribeDataSourcePermissions",
+    "PassDataSource",
+    "UpdateDataSource",
+    "DeleteDataSource",
+]
 _DASHBOARD = [
     "DescribeDashboard",
     "ListDashboardVersions",
@@ -52,18 +59,25 @@ class Star:
         """Return the query of the data set: each order in its newest version."""
         shown = ", ".join(f"{table}.{column}" for table, (_, column) in self.joins.items())
         joins = " ".join(
-            f"JOIN {database}.{table} AS {table} ON {table}.{STAR_TABLES[table].key} = f.{key}" for table, (key, _) in self.joins.items()
+            f"JOIN {database}.{table} AS {table} ON {table}.{STAR_TABLES[table].key} = f.{key}"
+            for table, (key, _) in self.joins.items()
         )
-        return (
-            f"SELECT f.{self.fact.key}, f.created_date, {self.amount} AS amount, {shown} FROM "
-            f"(SELECT *, row_number() OVER (PARTITION BY {self.fact.key} ORDER BY {self.fact.record_id} DESC) AS age "
-            f"FROM {database}.{self.fact.name}) AS f {joins} WHERE f.age = 1"
+        versions = (
+            f"(SELECT *, row_number() OVER (PARTITION BY {self.fact.key} ORDER BY {self.fact.record_id} DESC) AS age"
         )
+        fact = f"{database}.{self.fact.name}"
+        columns = f"f.{self.fact.key}, f.created_date, {self.amount} AS amount, {shown}"
+        return " ".join(["SELECT", columns, "FROM", versions, "FROM", fact, ") AS f", joins, "WHERE f.age = 1"])
 
 
-_PARTY = {"dim_counterparty": ("counterparty_id", "counterparty_legal_name"), "dim_currency": ("currency_id", "currency_code")}
+_PARTY = {
+    "dim_counterparty": ("counterparty_id", "counterparty_legal_name"),
+    "dim_currency": ("currency_id", "currency_code"),
+}
 STARS = (
-    Star("Sales", FACT_SALES_ORDER, "f.units_sold * f.unit_price", {"dim_design": ("design_id", "design_name"), **_PARTY}),
+    Star(
+        "Sales", FACT_SALES_ORDER, "f.units_sold * f.unit_price", {"dim_design": ("design_id", "design_name"), **_PARTY}
+    ),
     Star(
         "Purchases",
         FACT_PURCHASE_ORDERS,
@@ -71,7 +85,10 @@ STARS = (
         {"dim_staff": ("staff_id", "department_name"), **_PARTY},
     ),
     Star(
-        "Payments", FACT_PAYMENT, "f.payment_amount", {"dim_payment_type": ("payment_type_id", "payment_type_name"), **_PARTY}
+        "Payments",
+        FACT_PAYMENT,
+        "f.payment_amount",
+        {"dim_payment_type": ("payment_type_id", "payment_type_name"), **_PARTY},
     ),
 )
 
@@ -112,14 +129,16 @@ class QuickSightDashboard(Construct):
             permissions=[self._permission(qs.CfnDashboard.ResourcePermissionProperty, _DASHBOARD)],
             definition=qs.CfnDashboard.DashboardVersionDefinitionProperty(
                 data_set_identifier_declarations=[
-                    qs.CfnDashboard.DataSetIdentifierDeclarationProperty(identifier=name, data_set_arn=data_set.attr_arn)
+                    qs.CfnDashboard.DataSetIdentifierDeclarationProperty(
+                        identifier=name, data_set_arn=data_set.attr_arn
+                    )
                     for name, data_set in data_sets.items()
                 ],
                 sheets=[_sheet(star) for star in STARS],
             ),
         )
 
-    def _permission(self, kind: type, actions: list[str]) -> object:
+    def _permission(self, kind: type, actions: list[str]) -> Any:
         return kind(principal=self._principal, actions=[f"quicksight:{action}" for action in actions])
 
     def _data_set(self, star: Star, source: qs.CfnDataSource, database: str) -> qs.CfnDataSet:
@@ -142,14 +161,14 @@ class QuickSightDashboard(Construct):
         )
 
 
-def _sheet(star: Star) -> object:
+def _sheet(star: Star) -> Any:
     d = qs.CfnDashboard
     first = star.columns()[3][0]
 
-    def column(name: str) -> object:
+    def column(name: str) -> Any:
         return d.ColumnIdentifierProperty(data_set_identifier=star.name, column_name=name)
 
-    def measure(name: str, field: str, function: str) -> object:
+    def measure(name: str, field: str, function: str) -> Any:
         return d.MeasureFieldProperty(
             numerical_measure_field=d.NumericalMeasureFieldProperty(
                 field_id=field,
@@ -158,12 +177,12 @@ def _sheet(star: Star) -> object:
             )
         )
 
-    def category(name: str, field: str) -> object:
+    def category(name: str, field: str) -> Any:
         return d.DimensionFieldProperty(
             categorical_dimension_field=d.CategoricalDimensionFieldProperty(field_id=field, column=column(name))
         )
 
-    def title(text: str) -> object:
+    def title(text: str) -> Any:
         return d.VisualTitleLabelOptionsProperty(
             visibility="VISIBLE", format_text=d.ShortFormatTextProperty(plain_text=text)
         )
@@ -183,7 +202,9 @@ def _sheet(star: Star) -> object:
                     visual_id=f"{key}-count",
                     title=title(f"{star.name}: number"),
                     chart_configuration=d.KPIConfigurationProperty(
-                        field_wells=d.KPIFieldWellsProperty(values=[measure(star.fact.key, f"{key}-count-value", "COUNT")])
+                        field_wells=d.KPIFieldWellsProperty(
+                            values=[measure(star.fact.key, f"{key}-count-value", "COUNT")]
+                        )
                     ),
                 )
             ),

@@ -46,7 +46,8 @@ class StorageStack(cdk.Stack):
         self.key = self._key()
         self._access_logs = self._bucket("access-logs", expire_days=90)
         acknowledge(
-            self._access_logs, {"AwsSolutions-S1": "This is the bucket that access logs go to; logging itself would never end."}
+            self._access_logs,
+            {"AwsSolutions-S1": "This is the bucket that access logs go to; logging itself would never end."},
         )
         self.ingestion = self._bucket("ingestion", event_bridge=True)
         self.processed = self._bucket("processed")
@@ -112,5 +113,7 @@ class StorageStack(cdk.Stack):
                 event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
             )
         if not self._settings.enforce_tls:
-            acknowledge(bucket, {"AwsSolutions-S10": "Only where AWS is an emulator on this machine: it speaks plain HTTP."})
+            acknowledge(
+                bucket, {"AwsSolutions-S10": "Only where AWS is an emulator on this machine: it speaks plain HTTP."}
+            )
         return bucket

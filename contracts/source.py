@@ -19,7 +19,9 @@ def _ref(name: str, target: str, description: str, *, nullable: bool = False) ->
     return Column(name, INTEGER, description, nullable=nullable, references=target)
 
 
-def _text(name: str, description: str, *, nullable: bool = False, personal: bool = False, type: DataType = TEXT) -> Column:
+def _text(
+    name: str, description: str, *, nullable: bool = False, personal: bool = False, type: DataType = TEXT
+) -> Column:
     return Column(name, type, description, nullable=nullable, personal=personal)
 
 

@@ -4,8 +4,15 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.batch import MANIFEST_PREFIX, PUBLICATION_PREFIX, Manifest, Publication, manifest_key, newest_number
-from contracts.batch import publication_key
+from contracts.batch import (
+    MANIFEST_PREFIX,
+    PUBLICATION_PREFIX,
+    Manifest,
+    Publication,
+    manifest_key,
+    newest_number,
+    publication_key,
+)
 from contracts.errors import DuplicateNumberError, StorageError
 
 
@@ -30,9 +37,7 @@ class Bucket:
 
     def keys_after(self, prefix: str, number: int, limit: int = 1000) -> list[str]:
         """Return up to `limit` keys of documents numbered greater than `number`, in order."""
-        answer = self._call(
-            "list_objects_v2", Prefix=prefix, StartAfter=f"{prefix}{number:08d}.json", MaxKeys=limit
-        )
+        answer = self._call("list_objects_v2", Prefix=prefix, StartAfter=f"{prefix}{number:08d}.json", MaxKeys=limit)
         return [item["Key"] for item in answer.get("Contents", [])]
 
     def get(self, key: str) -> bytes:

@@ -42,6 +42,8 @@ DATE = DataType("date", ("date",), "date", "date", "date", "DATETIME")
 #: An ISO ``yyyy-mm-dd`` date that the source keeps as text; nothing there guarantees that it is one.
 ISO_DATE = DataType("ISO date as text", ("text", "character varying"), "date", "date", "date", "DATETIME")
 #: Milliseconds, no time zone; the lake and the warehouse split it into a date and a time column.
-TIMESTAMP = DataType("timestamp(3)", ("timestamp without time zone",), "timestamp_ntz", "timestamp", "timestamp(3)", "DATETIME")
+TIMESTAMP = DataType(
+    "timestamp(3)", ("timestamp without time zone",), "timestamp_ntz", "timestamp", "timestamp(3)", "DATETIME"
+)
 #: Iceberg on Spark has no TIME: ``HH:MM:SS.mmm`` text in the lake, ``time`` in the warehouse.
 TIME = DataType("time", (), "string", "string", "time", "STRING")

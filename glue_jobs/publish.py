@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from py4j.protocol import Py4JJavaError
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.batch import FORMAT, Manifest, Publication, TablePublication, publication_key
@@ -37,7 +37,9 @@ class Workplace:
     lake: Lake
 
 
-def publish(place: Workplace, manifest: Manifest, previous: Publication | None, log: Callable[[str], None]) -> Publication:
+def publish(
+    place: Workplace, manifest: Manifest, previous: Publication | None, log: Callable[[str], None]
+) -> Publication:
     """Bring one batch into the lake and publish it.
 
     Tables whose newest commit is this batch's already are left alone, so a run after a crash does
@@ -125,11 +127,13 @@ def reconciled(manifest: Manifest, tables: Mapping[str, TablePublication]) -> di
                     f"Nothing was published. Rows of {star.source} were lost before the lake: compare the keys of the "
                     f"batch's parts with the source."
                 )
-        result[name] = TablePublication(**{**_fields(after), "surplus": surplus})
+        result[name] = replace(after, surplus=surplus)
     return result
 
 
-def _publish_table(place: Workplace, manifest: Manifest, table: StarTable, before: TablePublication) -> TablePublication:
+def _publish_table(
+    place: Workplace, manifest: Manifest, table: StarTable, before: TablePublication
+) -> TablePublication:
     commit = place.lake.last_commit(table)
     if commit is None or commit.batch != manifest.batch:
         incoming = _incoming(place, manifest, table)
@@ -172,11 +176,21 @@ def _incoming(place: Workplace, manifest: Manifest, table: StarTable) -> DataFra
 
 
 def _commit_changes(
-    lake: Lake, table: StarTable, batch: int, incoming: DataFrame, rows: int, before: TablePublication, *, is_empty: bool
+    lake: Lake,
+    table: StarTable,
+    batch: int,
+    incoming: DataFrame,
+    rows: int,
+    before: TablePublication,
+    *,
+    is_empty: bool,
 ) -> bool:
     """Find what changed and commit it; return whether anything did."""
     hashed = with_hash(incoming, table)
-    newest = None if is_empty else newest_hashes(lake.read(table), hashed, table)
+    known = lake.read(table)
+    if table.kind is Kind.FACT:
+        known = known.where(F.col("batch_id") < batch)  # never compared with what a run of the same batch wrote
+    newest = None if is_empty else newest_hashes(known, hashed, table)
     frame = classified(hashed, newest, table, rows).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         statistics = {r["partition"]: r for r in partition_statistics(frame, table).collect()}
@@ -210,7 +224,7 @@ def _commit_changes(
         frame.unpersist()
 
 
-def _first_ids(statistics: Mapping[int, Mapping[str, int]], first: int) -> dict[int, int]:
+def _first_ids(statistics: Mapping[int, Row], first: int) -> dict[int, int]:
     ids = {}
     for partition in sorted(statistics):
         ids[partition] = first
@@ -226,18 +240,15 @@ def _years(lake: Lake, batch: int) -> list[int]:
         years = F.explode(F.array(*[F.year(name) for name in dates])).alias("year")
         rows = lake.read(fact).where(F.col("batch_id") == batch).select(years).distinct().collect()
         used.update(r["year"] for r in rows)
-    known = {r["year"] for r in lake.read(DIM_DATE).select("year").distinct().collect()} if used else set()
+    if not used:
+        return []
+    before = lake.read(DIM_DATE).where(F.col("batch_id") < batch)  # what this batch added, a rerun adds again
+    known = {r["year"] for r in before.select("year").distinct().collect()}
     return sorted(used - known)
 
 
 def _unchanged(before: TablePublication) -> TablePublication:
-    return TablePublication(
-        **{**_fields(before), "files": (), "inserted": 0, "updated": 0, "first_record_id": before.last_record_id + 1}
-    )
-
-
-def _fields(table: TablePublication) -> dict[str, object]:
-    return {name: getattr(table, name) for name in TablePublication.__dataclass_fields__}
+    return replace(before, files=(), inserted=0, updated=0, first_record_id=before.last_record_id + 1)
 
 
 def _first_line(error: Py4JJavaError) -> str:

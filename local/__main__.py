@@ -34,7 +34,8 @@ def up(
     source: Annotated[str | None, typer.Option(help="Source database as a libpq URI; nothing is seeded.")] = None,
     warehouse: Annotated[str | None, typer.Option(help="Warehouse database as a libpq URI.")] = None,
     scale: Annotated[
-        str | None, typer.Option(help="Business in an embedded source: days (730 or 730days), or orders (100000orders).")
+        str | None,
+        typer.Option(help="Business in an embedded source: days (730 or 730days), or orders (100000orders)."),
     ] = None,
     warehouse_schema: Annotated[str | None, typer.Option(help="Schema of the star tables; public unless set.")] = None,
 ) -> None:
@@ -77,7 +78,9 @@ def batch(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
             if name.startswith(("dim_", "fact_")):
                 table.add_row(name, *(f"{figures[key]:,}" for key in ("rows_read", "inserted", "updated")))
         out.print(table)
-        out.print(", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in outcome["seconds"].items()), highlight=False)
+        out.print(
+            ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in outcome["seconds"].items()), highlight=False
+        )
 
 
 @app.command()
@@ -104,7 +107,9 @@ def query(
     statement: Annotated[str, typer.Argument(metavar="SQL", help="For Athena.")],
     home: HomeOption = DEFAULT_HOME,
     format: Format = "table",
-    database: Annotated[str | None, typer.Option(help="Another database than the lake's, for example the raw one.")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="Another database than the lake's, for example the raw one.")
+    ] = None,
 ) -> None:
     """Query the lake through Athena."""
     from local.query import query as run_query
@@ -135,7 +140,9 @@ def simulate(
     place = Home(home)
     platform = place.platform()
     if place.state().get("source"):
-        raise LocalError("The source of this platform is not ours: --source was given. Only an embedded one is simulated.")
+        raise LocalError(
+            "The source of this platform is not ours: --source was given. Only an embedded one is simulated."
+        )
     with psycopg.connect(platform["source_url"]) as connection:
         for _ in range(days):
             happened = business_day(connection)
@@ -222,7 +229,7 @@ def main() -> int:
         return stop.exit_code
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")):  # usage
-            return _fail(getattr(error, "format_message", lambda: str(error))(), 2)
+            return _fail(error.format_message() if hasattr(error, "format_message") else str(error), 2)
         return _unexpected(error)
     return 0
 

@@ -138,7 +138,9 @@ def _started_by_event(platform: dict[str, str], batch: int) -> str:
     machine = client(platform, "stepfunctions")
     deadline = time.monotonic() + EVENT_SECONDS
     while time.monotonic() < deadline:
-        for execution in machine.list_executions(stateMachineArn=platform["state_machine"], maxResults=20)["executions"]:
+        for execution in machine.list_executions(stateMachineArn=platform["state_machine"], maxResults=20)[
+            "executions"
+        ]:
             details = machine.describe_execution(executionArn=execution["executionArn"])
             if manifest_key(batch) in details.get("input", ""):
                 return str(execution["executionArn"])

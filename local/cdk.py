@@ -31,7 +31,9 @@ class Cdk:
 
     def bootstrap(self) -> None:
         """Make the CLI's own bucket and roles."""
-        self._call(["bootstrap", f"aws://{ACCOUNT}/{REGION}"], cwd=self._home.cdk)  # no cdk.json there: nothing is synthesised
+        self._call(
+            ["bootstrap", f"aws://{ACCOUNT}/{REGION}"], cwd=self._home.cdk
+        )  # no cdk.json there: nothing is synthesised
 
     def deploy(self) -> None:
         """Deploy every stack."""

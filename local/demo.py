@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ class Demo:
         self._batch("everything, the first time")
         with self._source() as connection:
             happened = business_day(connection)
-            connection.execute("update sales_order set staff_id = staff_id %% 20 + 1 where sales_order_id = %s", (TWICE,))
+            connection.execute(
+                "update sales_order set staff_id = staff_id %% 20 + 1 where sales_order_id = %s", (TWICE,)
+            )
         self._say(
             f"A business day: {happened['sales']} sales, {happened['purchases']} purchases, {happened['paid']} payments made, "
             f"{happened['silent'] + 1} rows changed without their last_updated moving."
@@ -110,10 +113,12 @@ class Demo:
         self.proofs["silent_update_arrived"] = self._warehouse(statement, TWICE) == [(staff, stamp)]
 
     def _history(self) -> None:
-        statement = "select valid_from, valid_to, is_current from history_sales_order where sales_order_id = %s order by 1"
+        statement = (
+            "select valid_from, valid_to, is_current from history_sales_order where sales_order_id = %s order by 1"
+        )
         versions = self._warehouse(statement, TWICE)
-        contiguous = all(a[1] == b[0] for a, b in zip(versions, versions[1:], strict=False))
-        in_lake = query(self._platform, f"select count(*) as n from fact_sales_order where sales_order_id = {TWICE}")  # noqa: S608
+        contiguous = all(a[1] == b[0] for a, b in pairwise(versions))
+        in_lake = query(self._platform, f"select count(*) as n from fact_sales_order where sales_order_id = {TWICE}")
         current = [v[2] for v in versions]
         self.proofs["history_kept"] = (
             len(versions) == 3 and contiguous and current == [False, False, True] and int(in_lake["n"].iloc[0]) == 3
@@ -130,7 +135,9 @@ class Demo:
                 wrong = oracle.differences(expected, found)
                 self.proofs[f"source_equals_{name}"] = not wrong
                 rows = sum(map(len, expected.values()))
-                self.notes[f"source_equals_{name}"] = "; ".join(f"{t}: {w}" for t, w in wrong.items()) or f"{rows:,} rows"
+                self.notes[f"source_equals_{name}"] = (
+                    "; ".join(f"{t}: {w}" for t, w in wrong.items()) or f"{rows:,} rows"
+                )
 
     def _reruns(self) -> None:
         """Send every old event again: nothing may change anywhere, and no job may run."""
@@ -165,7 +172,7 @@ class Demo:
 
     def _rows(self, database: str, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self._platform[database]) as connection:
-            return connection.execute(statement, parameters or None).fetchall()  # type: ignore[call-overload,no-any-return]
+            return connection.execute(statement, parameters or None).fetchall()
 
     def _source(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self._platform["source_url"])

@@ -64,7 +64,7 @@ def source_rows(source_url: str) -> dict[str, set[Row]]:
     """Return what every star table's current state must be, row for row, from one source snapshot."""
     with psycopg.connect(source_url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        rows = {name: _rows(connection.execute(statement)) for name, statement in ORACLE.items()}  # type: ignore[call-overload]
+        rows = {name: _rows(connection.execute(statement)) for name, statement in ORACLE.items()}
     names = {c.alpha_3: c.name for c in pycountry.currencies}
     rows["dim_currency"] = {(key, code, names[str(code)]) for key, code, _ in rows["dim_currency"]}
     return rows
@@ -90,12 +90,12 @@ def lake_rows(platform: dict[str, str]) -> dict[str, set[Row]]:
             _, record, columns = _COLUMNS[name]
             key = columns.split(",")[0]
             statement = (
-                f"select {columns} from (select *, row_number() over (partition by {key} order by {record} desc) as age "  # noqa: S608
+                f"select {columns} from (select *, row_number() over (partition by {key} order by {record} desc) as age "
                 f"from {name}) as versions where age = 1"
             )
             frame = query(platform, statement)
         else:
-            frame = query(platform, f"select * from {name}").drop(columns=["batch_id", "row_hash"])  # noqa: S608
+            frame = query(platform, f"select * from {name}").drop(columns=["batch_id", "row_hash"])
         frame = frame.astype(object).where(frame.notna(), None)
         rows[name] = _rows(frame.itertuples(index=False, name=None))
     return rows

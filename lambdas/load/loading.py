@@ -28,7 +28,7 @@ def pending_numbers(keys: Iterable[str], last: int) -> list[int]:
     PublicationGapError
         When one is missing in between; those before the gap are not lost, see `Returns`.
     """
-    numbers = []
+    numbers: list[int] = []
     for number, key in enumerate(keys, start=last + 1):
         if key != publication_key(number):
             if numbers:

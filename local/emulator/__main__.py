@@ -13,7 +13,9 @@ def main() -> None:
     """Add what is missing and serve until told to stop."""
     found = metadata.version("ministack")
     if found != VERSION:
-        sys.exit(f"MiniStack is {found}, the local platform was written for {VERSION}: install the pinned requirements.")
+        sys.exit(
+            f"MiniStack is {found}, the local platform was written for {VERSION}: install the pinned requirements."
+        )
     import ministack.app as app
 
     athena.install()

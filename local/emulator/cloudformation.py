@@ -59,7 +59,9 @@ def _quicksight(provisioners: Any, operation: str, id_key: str, resource: str) -
         if report.has_errors():
             raise ValueError(report.generate_report())
         place = f"{provisioners.get_region()}:{provisioners.get_account_id()}"
-        return f"{props['AwsAccountId']}|{props[id_key]}", {"Arn": f"arn:aws:quicksight:{place}:{resource}/{props[id_key]}"}
+        return f"{props['AwsAccountId']}|{props[id_key]}", {
+            "Arn": f"arn:aws:quicksight:{place}:{resource}/{props[id_key]}"
+        }
 
     return {"create": create, "delete": lambda pid, props: None}
 

@@ -47,7 +47,9 @@ def create_schema(connection: psycopg.Connection[Any]) -> None:
     connection.execute(resources.files("local.simulator").joinpath("schema.sql").read_bytes())
 
 
-def seed(connection: psycopg.Connection[Any], *, days: int, orders: int | None = None, seed: int = 20221103) -> datetime:
+def seed(
+    connection: psycopg.Connection[Any], *, days: int, orders: int | None = None, seed: int = 20221103
+) -> datetime:
     """Fill an empty source with the business of `days` days.
 
     Parameters
@@ -117,7 +119,11 @@ def silent_updates(connection: psycopg.Connection[Any], draw: random.Random, cou
             f"agreed_delivery_date = {later}",
             "agreed_delivery_location_id = agreed_delivery_location_id %% 30 + 1",
         ),
-        "purchase_order": ("staff_id = staff_id %% 20 + 1", "item_code = reverse(item_code)", f"agreed_delivery_date = {later}"),
+        "purchase_order": (
+            "staff_id = staff_id %% 20 + 1",
+            "item_code = reverse(item_code)",
+            f"agreed_delivery_date = {later}",
+        ),
         "design": ("file_location = file_location || '/moved'",),
     }
     done = 0
@@ -126,7 +132,7 @@ def silent_updates(connection: psycopg.Connection[Any], draw: random.Random, cou
         for _ in range(count):
             with connection.transaction():
                 done += connection.execute(
-                    f"update {table} set {draw.choice(assignments)} where {table}_id = %s",  # type: ignore[arg-type]  # noqa: S608
+                    f"update {table} set {draw.choice(assignments)} where {table}_id = %s",  # noqa: S608
                     (draw.randint(1, top),),
                 ).rowcount
     return done
@@ -140,7 +146,9 @@ def _reference(ledger: Ledger, draw: random.Random) -> None:
         flat = None if n % 3 else f"Apt. {n}, rear"
         district = None if n % 4 else "Avon"
         phone = f"{draw.randint(1000, 9999)} {draw.randint(100000, 999999)}"
-        ledger.add("address", n + 1, line, flat, district, city, f"{draw.randint(0, 99999):05d}", country, phone, stamp, stamp)
+        ledger.add(
+            "address", n + 1, line, flat, district, city, f"{draw.randint(0, 99999):05d}", country, phone, stamp, stamp
+        )
     for n in range(ledger.counterparties):
         name = people.COMPANIES[n % len(people.COMPANIES)] + ("" if n < len(people.COMPANIES) else f" {n}")
         contact = None if n % 5 == 0 else f"{draw.choice(people.FIRST_NAMES)} {draw.choice(people.LAST_NAMES)}"
@@ -263,7 +271,10 @@ def _write(connection: psycopg.Connection[Any], ledger: Ledger) -> None:
         rows = ledger.rows.get(table)
         if not rows:
             continue
-        with connection.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin").format(sql.Identifier(table))) as copy:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(sql.SQL("copy {} from stdin").format(sql.Identifier(table))) as copy,
+        ):
             for row in rows:
                 copy.write_row(row)
         key = sql.Identifier(f"{table}_id")
@@ -291,7 +302,7 @@ def _standing(connection: psycopg.Connection[Any]) -> Ledger:
 
 
 def _one(connection: psycopg.Connection[Any], query: str) -> Any:
-    row = connection.execute(query).fetchone()  # type: ignore[arg-type]
+    row = connection.execute(query).fetchone()
     return row[0] if row else None
 
 

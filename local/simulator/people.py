@@ -18,8 +18,27 @@ DEPARTMENTS = (
     ("HR", "Leeds", "James Link"),
 )
 FIRST_NAMES = ("Jeremie", "Deron", "Jeanette", "Ana", "Magdalena", "Zoë", "Siân", "Łukasz", "Oswaldo", "D'Angelo")
-LAST_NAMES = ("Franey", "Beier", "Erdman", "Glover", "O'Keefe", "Nuñez", "Müller", "O’Conner", "Zieliński", "Van der Berg")
-STREETS = ("Herzog Via", "Alexie Cliffs", "Sincere Fort", "Fay Street", "O'Hara Mews", "Straße des 17. Juni", "Rue de l'Église")
+LAST_NAMES = (
+    "Franey",
+    "Beier",
+    "Erdman",
+    "Glover",
+    "O'Keefe",
+    "Nuñez",
+    "Müller",
+    "O’Conner",
+    "Zieliński",
+    "Van der Berg",
+)
+STREETS = (
+    "Herzog Via",
+    "Alexie Cliffs",
+    "Sincere Fort",
+    "Fay Street",
+    "O'Hara Mews",
+    "Straße des 17. Juni",
+    "Rue de l'Église",
+)
 CITIES = (
     ("New Patienceburgh", "Turkey"),
     ("Aliso Viejo", "San Marino"),

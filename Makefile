@@ -1,0 +1,75 @@
+# Every command a person or CI needs. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV   ?= .venv
+PY     := $(VENV)/bin/python
+ENV    ?= dev
+CDK     = $$($(PY) -m local.tools --print-cdk) --app "$(PY) app.py"
+CODE   := app.py contracts cdk_app lambdas glue_jobs local tests
+export UV_CACHE_DIR := $(CURDIR)/.cache/uv
+export UV_PYTHON_DOWNLOADS := never
+export PYTHONDONTWRITEBYTECODE := 1
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
+export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
+export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
+
+.PHONY: help setup demo check test format lint types unit synth deploy lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## install everything into .venv, node_modules and .cache
+
+$(VENV)/.ready: requirements.lock package-lock.json lambdas/extract/requirements.lock lambdas/load/requirements.lock
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "Python 3.11 or 3.12 is needed: make PYTHON=python3.11 ...")'
+	$(PY) -m pip install --quiet --disable-pip-version-check --cache-dir .cache/pip $$(grep '^uv==' requirements.txt)
+	$(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+	$(PY) -m local.tools
+	$(PY) -m cdk_app.bundling
+	touch $@
+
+demo: setup ## run the whole platform on this machine and prove the outcome
+	$(PY) -m local demo
+
+check: setup format-check lint types unit ## format, lint, types and unit tests: under 2 minutes
+
+test: setup ## everything: the checks, and every test up to the deployed platform
+	$(MAKE) --no-print-directory format-check lint types
+	$(PY) -m pytest --cov --cov-report=term --cov-fail-under=90
+
+format: setup ## format the code
+	$(VENV)/bin/ruff format $(CODE)
+	$(VENV)/bin/ruff check --fix-only --quiet $(CODE)
+
+.PHONY: format-check
+format-check:
+	$(VENV)/bin/ruff format --check --quiet $(CODE)
+
+lint: setup ## lint the code and look for insecure patterns
+	$(VENV)/bin/ruff check --quiet $(CODE)
+	$(VENV)/bin/bandit --quiet --severity-level medium -c pyproject.toml -r app.py contracts cdk_app lambdas glue_jobs
+
+types: setup ## check the types
+	$(VENV)/bin/mypy
+
+unit: setup ## unit tests only
+	$(PY) -m pytest tests/unit
+
+synth: setup ## synthesise the templates, without credentials or network (ENV=dev)
+	$(CDK) synth --quiet --context env=$(ENV)
+
+deploy: setup ## deploy every stack to AWS (ENV=dev)
+	$(CDK) deploy --all --context env=$(ENV) $(CDK_ARGUMENTS)
+
+lock: setup ## pin what requirements.txt and the functions' requirements ask for
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock
+	for name in extract load; do (cd lambdas/$$name && ../../$(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.14 \
+	  --python-platform aarch64-manylinux_2_28 --no-header --no-annotate requirements.txt -o requirements.lock); done
+
+clean: ## remove what was built; caches and homes stay
+	rm -rf build cdk.out .coverage

@@ -1,0 +1,75 @@
+"""Fixtures that every layer may use. Servers start when the first test asks for them."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from local.spark import write_spark_defaults
+from local.tools import java_home
+from tests.support.pipeline import Pipeline, Servers, environment, start_servers
+from tests.support.samples import manifest, publication
+
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
+os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def sample_manifest():
+    return manifest(1)
+
+
+@pytest.fixture
+def sample_publication():
+    return publication(1)
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory for servers; short, because of what lies in it."""
+    yield tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def servers(scratch: Path) -> Iterator[Servers]:
+    """The AWS emulator and two PostgreSQL servers; AWS clients of this process talk to the emulator."""
+    started = start_servers(scratch)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in environment(started.endpoint).items():
+            patch.setenv(name, value)
+        yield started
+    started.aws.stop()
+    started.source.stop()
+    started.warehouse.stop()
+
+
+@pytest.fixture
+def pipeline(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """A pipeline over a seeded source."""
+    return Pipeline(servers, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def spark(servers: Servers, scratch: Path) -> Iterator[SparkSession]:
+    """The one Spark session, with the laptop's settings."""
+    home = servers.home
+    write_spark_defaults(
+        home.spark,
+        endpoint=servers.endpoint,
+        s3_files=home.s3,
+        buckets=[],
+        warehouse="s3://none/star",
+        scratch=home.tmp,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_CONF_DIR", str(home.spark))
+        patch.setenv("JAVA_HOME", str(java_home()))
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        session = SparkSession.builder.appName("tests").getOrCreate()
+        yield session
+        session.stop()

@@ -1,0 +1,300 @@
+"""Batches through the real handlers and the real job, in one process."""
+
+import json
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from contracts.batch import manifest_key, publication_key
+from glue_jobs.errors import IngestionDamagedError, LakeReconciliationError, RejectedRowError
+from local.simulator.business import business_day
+
+
+def test_g5_first_batch_makes_warehouse_equal_to_source(pipeline, spark):
+    assert pipeline.run(spark) == 1
+    pipeline.assert_equal()
+    assert pipeline.document(pipeline.ingestion, manifest_key(1))["reason"] == "first batch"
+
+
+def test_g1_business_days_with_silent_updates_arrive(pipeline, spark):
+    pipeline.run(spark)
+    for expected in (2, 3):
+        with pipeline.source() as connection:
+            business_day(connection)
+        assert pipeline.run(spark) == expected
+        pipeline.assert_equal()
+
+
+def test_g7_every_change_gives_one_record_and_going_back_gives_another(pipeline, spark):
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        (staff,) = connection.execute("select staff_id from sales_order where sales_order_id = 3").fetchone()
+    for value in (staff % 20 + 1, staff):  # A → B → A
+        with pipeline.source() as connection:
+            connection.execute("update sales_order set staff_id = %s where sales_order_id = 3", (value,))
+        pipeline.run(spark)
+    history = pipeline.warehouse(
+        "select sales_staff_id, valid_from, valid_to, is_current from history_sales_order where sales_order_id = 3 order by 2"
+    )
+    assert [row[0] for row in history] == [staff, staff % 20 + 1, staff]
+    assert [row[3] for row in history] == [False, False, True]
+    assert history[0][2] == history[1][1] and history[1][2] == history[2][1] and history[2][2] is None
+    pipeline.assert_equal()
+
+
+def test_g7_a_change_of_a_dropped_column_gives_no_record(pipeline, spark):
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        connection.execute("update payment set company_ac_number = 11111111 where payment_id = 1")
+    assert pipeline.run(spark) == 2
+    assert pipeline.warehouse("select count(*) from fact_payment where payment_id = 1") == [(1,)]
+    assert pipeline.document(pipeline.processed, publication_key(2))["tables"]["fact_payment"]["files"] == []
+
+
+def test_g4_a_renamed_department_changes_the_staff_that_did_not_change(pipeline, spark):
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        connection.execute("update department set department_name = 'Sales, North' where department_id = 1")
+        connection.execute("update address set city = 'Ünter''port' where address_id = 1")
+    pipeline.run(spark)
+    pipeline.assert_equal()
+    tables = pipeline.document(pipeline.processed, publication_key(2))["tables"]
+    assert tables["dim_staff"]["inserted"] == 0 and tables["dim_staff"]["updated"] > 0
+    assert tables["fact_sales_order"]["updated"] == 0
+
+
+def test_g8_awkward_values_survive_unchanged(pipeline, spark):
+    awkward = [
+        "",
+        "\\N",
+        '"',
+        '""',
+        "a\nb",
+        "c\r\nd",
+        "\r",
+        ",",
+        " lead",
+        "trail ",
+        "\t",
+        "'; drop table x --",
+        "üñí😀",
+        "NULL",
+        "\\",
+        "\\.",
+    ]
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        for key, text in enumerate(awkward, start=1):
+            connection.execute(
+                "update address set address_line_1 = %s, address_line_2 = %s, district = null where address_id = %s",
+                (text, text, key),
+            )
+        connection.execute("update design set file_name = %s where design_id = 1", ("x" * 1_000_000,))
+    pipeline.run(spark)
+    pipeline.assert_equal()
+
+
+def test_g1_late_commit_arrives_though_its_stamp_is_old(pipeline, spark):
+    with psycopg.connect(pipeline.source_url) as late:
+        late.execute(
+            "update purchase_order set item_quantity = 7, last_updated = created_at where purchase_order_id = 2"
+        )
+        assert pipeline.run(spark) == 1
+        with pipeline.source() as connection:
+            connection.execute("update purchase_order set item_quantity = 8 where purchase_order_id = 3")
+        assert pipeline.run(spark) == 2
+        late.commit()
+    assert pipeline.run(spark) == 3
+    pipeline.assert_equal()
+
+
+def test_g2_pending_batches_are_published_in_order_by_one_run(pipeline, spark):
+    for quantity in (11, 12, 13):
+        with pipeline.source() as connection:
+            connection.execute("update purchase_order set item_quantity = %s where purchase_order_id = 5", (quantity,))
+        pipeline.extract()
+    pipeline.transform(spark)
+    assert pipeline.load()["loaded"] == [1, 2, 3]
+    quantities = (
+        "select item_quantity from fact_purchase_orders where purchase_order_id = 5 order by purchase_record_id"
+    )
+    assert pipeline.warehouse(quantities) == [(11,), (12,), (13,)]
+
+
+def test_g2_running_everything_again_changes_nothing(pipeline, spark):
+    pipeline.run(spark)
+    before = pipeline.keys(pipeline.ingestion), pipeline.keys(pipeline.processed)
+    assert pipeline.extract()["batch"] is None
+    pipeline.transform(spark)
+    assert pipeline.load()["loaded"] == []
+    assert (pipeline.keys(pipeline.ingestion), pipeline.keys(pipeline.processed)) == before
+
+
+@pytest.mark.parametrize("commits", [0, 1, 5, 11])
+def test_g3_job_that_dies_after_any_commit_is_finished_by_the_next(pipeline, spark, commits):
+    from glue_jobs.lake import Lake
+
+    with pipeline.source() as connection:
+        business_day(connection)
+    pipeline.extract()
+    survived = 0
+    plain = Lake.append
+
+    def dying(self, *arguments):
+        nonlocal survived
+        if survived == commits:
+            raise MemoryError("killed")
+        survived += 1
+        plain(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("glue_jobs.publish.THREADS", 1)
+        patch.setattr(Lake, "append", dying)
+        if commits == 11:  # every table is committed, the publication is not
+            patch.setattr("contracts.store.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed")))
+        with pytest.raises(MemoryError):
+            pipeline.transform(spark)
+    assert survived == commits
+    assert pipeline.load()["loaded"] == []
+    pipeline.transform(spark)
+    assert pipeline.load()["loaded"] == [1]
+    pipeline.assert_equal()
+    ids = pipeline.warehouse("select count(*), min(sales_record_id), max(sales_record_id) from fact_sales_order")
+    assert ids[0][0] == ids[0][2] and ids[0][1] == 1
+
+
+def test_g3_overlapping_run_of_the_same_batch_doubles_nothing(pipeline, spark, monkeypatch):
+    """A second run that does not see the first one's commits replaces its rows by the same rows."""
+    from contracts.star import DIM_DATE, FACTS
+    from glue_jobs.lake import Lake
+
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        business_day(connection)
+        connection.execute("update sales_order set agreed_delivery_date = '2031-02-28' where sales_order_id = 1")
+    pipeline.extract()
+    pipeline.transform(spark)
+    first = pipeline.document(pipeline.processed, publication_key(2))
+    pipeline.s3.delete_object(Bucket=pipeline.processed, Key=publication_key(2))
+    plain, seen = Lake.last_commit, set()
+
+    def blind_at_first(self, table):
+        commit = plain(self, table)
+        if table in (*FACTS, DIM_DATE) and table.name not in seen:
+            seen.add(table.name)
+            return replace(commit, batch=1)
+        return commit
+
+    monkeypatch.setattr(Lake, "last_commit", blind_at_first)
+    pipeline.transform(spark)
+    second = pipeline.document(pipeline.processed, publication_key(2))
+    for fact in (*FACTS, DIM_DATE):
+        figures = ("inserted", "updated", "first_record_id", "last_record_id", "current_keys", "key_checksum")
+        assert {k: first["tables"][fact.name][k] for k in figures} == {
+            k: second["tables"][fact.name][k] for k in figures
+        }
+    pipeline.load()
+    pipeline.assert_equal()
+    assert pipeline.warehouse("select count(*) - count(distinct sales_record_id) from fact_sales_order") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "column"),
+    [
+        (
+            "update sales_order set agreed_delivery_date = '2024-02-30' where sales_order_id = 4",
+            "agreed_delivery_date = '2024-02-30'",
+        ),
+        ("update payment set payment_date = 'soon' where payment_id = 4", "payment_date = 'soon'"),
+        ("update currency set currency_code = 'ZZZ' where currency_id = 3", "currency_name"),
+        ("update purchase_order set agreed_payment_date = '' where purchase_order_id = 1", "agreed_payment_date = ''"),
+    ],
+)
+def test_g8_value_that_does_not_convert_stops_the_batch_and_is_named(pipeline, spark, statement, column):
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        connection.execute(statement)
+    pipeline.extract()
+    with pytest.raises(RejectedRowError) as refused:
+        pipeline.transform(spark)
+    assert column in str(refused.value) and "key" in str(refused.value)
+    assert pipeline.load()["loaded"] == []
+    assert publication_key(2) not in pipeline.keys(pipeline.processed)
+
+
+def test_g12_refused_personal_value_is_not_shown(spark):
+    from contracts.source import PAYMENT
+    from glue_jobs.star.typed import MASK, rejection, typed
+
+    row = dict.fromkeys(PAYMENT.column_names, "1")
+    row.update(company_ac_number="12-34-56", created_at="2024-01-01 00:00:00", last_updated="2024-01-01 00:00:00")
+    row.update(paid="t", payment_date="2024-01-01", payment_amount="1.00")
+    raw = spark.createDataFrame([row]).select(*PAYMENT.column_names)
+    with pytest.raises(Exception, match="REJECTED-ROW") as refused:
+        typed(raw, PAYMENT).collect()
+    message = rejection(str(refused.value))
+    assert MASK in message and "12-34-56" not in message
+
+
+def test_g5_rows_lost_before_the_lake_fail_the_run(pipeline, spark, monkeypatch):
+    pipeline.extract()
+    manifest = pipeline.document(pipeline.ingestion, manifest_key(1))
+    manifest["tables"]["sales_order"]["source_count"] += 1
+    pipeline.s3.delete_object(Bucket=pipeline.ingestion, Key=manifest_key(1))
+    pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=manifest_key(1), Body=json.dumps(manifest))
+    with pytest.raises(LakeReconciliationError, match="fact_sales_order"):
+        pipeline.transform(spark)
+    assert pipeline.keys(pipeline.processed, "publications/") == []
+
+
+def test_g3_damaged_part_is_told_and_nothing_published(pipeline, spark):
+    pipeline.extract()
+    manifest = pipeline.document(pipeline.ingestion, manifest_key(1))
+    key = manifest["tables"]["payment"]["parts"][0]["key"]
+    body = pipeline.s3.get_object(Bucket=pipeline.ingestion, Key=key)["Body"].read()
+    pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=key, Body=body[:-100])
+    with pytest.raises(IngestionDamagedError, match=key):
+        pipeline.transform(spark)
+    pipeline.s3.delete_object(Bucket=pipeline.ingestion, Key=key)
+    with pytest.raises(IngestionDamagedError, match="is missing"):
+        pipeline.transform(spark)
+    pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=key, Body=body)
+    pipeline.transform(spark)
+    pipeline.load()
+    pipeline.assert_equal()
+
+
+def test_g6_rows_deleted_in_the_source_are_counted_as_surplus(pipeline, spark):
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        connection.execute("delete from payment where payment_id = 1")
+        connection.execute("update design set file_location = '/x' where design_id = 1")
+    pipeline.run(spark)
+    assert pipeline.document(pipeline.processed, publication_key(2))["tables"]["fact_payment"]["surplus"] == 1
+
+
+def test_source_replaced_by_another_database_is_read_whole(pipeline, spark):
+    pipeline.run(spark)
+    other = pipeline.servers.create_database(pipeline.servers.source, pipeline.servers.seeded_template())
+    from local.urls import secret_from_url
+
+    pipeline.servers.client("secretsmanager").put_secret_value(
+        SecretId=pipeline.secrets["source"], SecretString=secret_from_url(other, "source")
+    )
+    assert "another cluster" in pipeline.extract()["reason"]
+    pipeline.transform(spark)
+    assert pipeline.load()["loaded"] == [2]
+    pipeline.assert_equal()
+    assert pipeline.warehouse("select count(*) - count(distinct sales_order_id) from fact_sales_order") == [(0,)]
+
+
+def test_calendar_grows_with_the_facts(pipeline, spark):
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        connection.execute("update sales_order set agreed_delivery_date = '2031-02-28' where sales_order_id = 1")
+    pipeline.run(spark)
+    days = pipeline.warehouse("select count(*), min(day_name), max(quarter) from dim_date where year = 2031")
+    assert days == [(365, "Friday", 4)]
+    (row,) = pipeline.warehouse("select * from dim_date where date_id = '2031-03-02'")
+    assert row[1:] == (2031, 3, 2, 7, "Sunday", "March", 1)

@@ -1,0 +1,73 @@
+"""Documents of the batch protocol as they look in production."""
+
+from contracts.batch import (
+    FORMAT,
+    DataFile,
+    Manifest,
+    Part,
+    Publication,
+    SourceIdentity,
+    TableExtract,
+    TablePublication,
+)
+from contracts.source import SOURCE_TABLES
+from contracts.star import STAR_TABLES
+
+TIME = "2026-11-20T09:00:00.123456+00:00"
+SOURCE = SourceIdentity(system_identifier="7412345678901234567", timeline=1, database_oid=16384)
+
+
+def part(table: str = "sales_order", rows: int = 3, sha256: str = "ab") -> Part:
+    return Part(key=f"{table}/extracted_date=2026-11-20/1.csv", bytes=100, rows=rows, sha256=sha256)
+
+
+def extract(table: str, *, read: str = "whole", rows: int = 3, sha256: str = "ab") -> TableExtract:
+    parts = (part(table, rows, sha256),) if rows else ()
+    return TableExtract(
+        read=read,
+        columns=SOURCE_TABLES[table].column_names,
+        parts=parts,
+        rows=rows,
+        source_count=3,
+        source_key_checksum=42,
+    )
+
+
+def manifest(batch: int, *, reason: str = "first batch", horizon: int = 1000, **tables: TableExtract) -> Manifest:
+    return Manifest(
+        format=FORMAT,
+        batch=batch,
+        previous=batch - 1 or None,
+        reason=reason,
+        source=SOURCE,
+        horizon=horizon,
+        snapshot_time=TIME,
+        tables={name: tables.get(name) or extract(name) for name in SOURCE_TABLES},
+    )
+
+
+def table_publication(
+    *, inserted: int = 3, updated: int = 0, current_keys: int = 3, key_checksum: int = 42
+) -> TablePublication:
+    return TablePublication(
+        snapshot_id="123",
+        files=(DataFile(key="star/t/data/1.parquet", bytes=10, rows=inserted + updated),),
+        inserted=inserted,
+        updated=updated,
+        quarantined=0,
+        first_record_id=1,
+        last_record_id=inserted + updated,
+        current_keys=current_keys,
+        key_checksum=key_checksum,
+        surplus=0,
+    )
+
+
+def publication(batch: int, **tables: TablePublication) -> Publication:
+    return Publication(
+        format=FORMAT,
+        batch=batch,
+        snapshot_time=TIME,
+        published_at=TIME,
+        tables={name: tables.get(name) or table_publication() for name in STAR_TABLES},
+    )

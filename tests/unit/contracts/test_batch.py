@@ -1,0 +1,124 @@
+"""Manifest and publication: what is written is read back, and anything else is refused by name."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.batch import Manifest, Publication, manifest_key, newest_number, part_key, publication_key
+from contracts.errors import DamagedDocumentError
+from tests.support.samples import manifest, publication
+
+
+def test_documents_survive_the_round_trip(sample_manifest, sample_publication):
+    assert Manifest.from_json(sample_manifest.to_json(), manifest_key(1)) == sample_manifest
+    assert Publication.from_json(sample_publication.to_json(), publication_key(1)) == sample_publication
+
+
+def test_equal_documents_are_equal_bytes():
+    assert manifest(3).to_json() == manifest(3).to_json()
+
+
+def _paths(value, path=()):
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield (*path, key)
+            yield from _paths(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _paths(item, (*path, index))
+
+
+def _changed(document, path, change):
+    copy = json.loads(json.dumps(document))
+    place = copy
+    for step in path[:-1]:
+        place = place[step]
+    change(place, path[-1])
+    return json.dumps(copy).encode()
+
+
+@pytest.mark.parametrize(
+    ("make", "cls", "key"), [(manifest, Manifest, manifest_key), (publication, Publication, publication_key)]
+)
+def test_g3_every_missing_field_is_refused_by_name(make, cls, key):
+    document = json.loads(make(2).to_json())
+    for path in _paths(document):
+        with pytest.raises(DamagedDocumentError, match=str(path[-1])):
+            cls.from_json(_changed(document, path, lambda place, step: place.pop(step)), key(2))
+
+
+@pytest.mark.parametrize(
+    ("make", "cls", "key"), [(manifest, Manifest, manifest_key), (publication, Publication, publication_key)]
+)
+def test_g3_every_value_of_another_type_is_refused(make, cls, key):
+    document = json.loads(make(2).to_json())
+    for path in _paths(document):
+        with pytest.raises(DamagedDocumentError, match="expected"):
+            cls.from_json(_changed(document, path, lambda place, step: place.__setitem__(step, 1.5)), key(2))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "format 2"),
+        ({"batch": 0, "previous": None}, "batch 0"),
+        ({"previous": 7}, "previous is 7"),
+        ({"snapshot_time": "yesterday"}, "yesterday"),
+        ({"surprise": 1}, "unknown surprise"),
+        ({"horizon": True}, "bool"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused(change, message):
+    document = {**json.loads(manifest(2).to_json()), **change}
+    with pytest.raises(DamagedDocumentError, match=message):
+        Manifest.from_json(json.dumps(document).encode(), manifest_key(2))
+
+
+def test_a_table_whose_rows_do_not_add_up_is_refused():
+    document = json.loads(manifest(1).to_json())
+    document["tables"]["staff"]["rows"] = 99
+    with pytest.raises(DamagedDocumentError, match=r"staff.*99"):
+        Manifest.from_json(json.dumps(document).encode(), manifest_key(1))
+    document["tables"]["staff"].update(rows=3, read="some")
+    with pytest.raises(DamagedDocumentError, match="some"):
+        Manifest.from_json(json.dumps(document).encode(), manifest_key(1))
+
+
+def test_tables_that_the_contract_does_not_know_are_refused():
+    document = json.loads(manifest(1).to_json())
+    document["tables"]["parrot"] = document["tables"]["staff"]
+    with pytest.raises(DamagedDocumentError, match="unknown tables parrot"):
+        Manifest.from_json(json.dumps(document).encode(), manifest_key(1))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"x"'])
+def test_what_is_no_json_object_is_refused(data):
+    with pytest.raises(DamagedDocumentError, match="batches/00000001"):
+        Manifest.from_json(data, manifest_key(1))
+
+
+def test_a_document_under_another_number_is_refused():
+    with pytest.raises(DamagedDocumentError, match="document of batch 2"):
+        Manifest.from_json(manifest(2).to_json(), manifest_key(3))
+
+
+def test_keys_sort_as_numbers_do():
+    keys = [manifest_key(n) for n in (1, 9, 10, 99_999_999)]
+    assert keys == sorted(keys) and publication_key(123) == "publications/00000123.json"
+    day = datetime(2026, 11, 20, 23, 59, tzinfo=UTC)
+    assert part_key("staff", day, 123, "ab", 1) == "staff/extracted_date=2026-11-20/00000123-ab-0001.csv"
+
+
+@given(st.integers(0, 10**9))
+def test_newest_number_is_found_with_few_lists(newest):
+    asked = []
+
+    def exists_after(number):
+        asked.append(number)
+        return number < newest
+
+    assert newest_number(exists_after) == newest
+    assert len(asked) <= 2 * max(1, newest.bit_length()) + 2

@@ -1,0 +1,130 @@
+"""What an extraction decides to read."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from contracts.batch import Manifest, Part, SourceIdentity, manifest_key
+from contracts.source import SOURCE_TABLES
+from lambdas.errors import SourceSchemaError
+from lambdas.extract.extraction import adds_nothing, build_manifest, check_schema, plan, why_everything
+from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Survey, normalise_type
+from tests.support.samples import SOURCE, extract, manifest
+
+SCHEMA = {
+    table.name: {c.name: ColumnFound(c.name, c.type.source[0], c.name == table.key) for c in table.columns}
+    for table in SOURCE_TABLES.values()
+}
+
+
+class FakeSnapshot:
+    def __init__(self, *, changed=(), identity=SOURCE, horizon=1001, next_xid=1001, schema=SCHEMA):
+        self._changed, self._position, self._schema = changed, (identity, horizon, next_xid), schema
+        self.horizons = set()
+
+    def position(self):
+        return (*self._position, datetime(2026, 11, 20, 9, tzinfo=UTC))
+
+    def columns(self):
+        return self._schema
+
+    def survey(self, table, horizon):
+        self.horizons.add(horizon)
+        return Survey(count=3, key_checksum=42, changed=2 if horizon is None or table.name in self._changed else 0)
+
+
+def test_first_batch_reads_everything_and_says_so():
+    snapshot = FakeSnapshot()
+    todo = plan(snapshot, None)
+    assert todo.batch == 1 and todo.reason == "first batch" and set(todo.reads.values()) == {"whole"}
+    assert snapshot.horizons == {None} and not todo.is_empty
+
+
+def test_no_change_makes_no_batch():
+    snapshot = FakeSnapshot()
+    todo = plan(snapshot, manifest(7))
+    assert todo.is_empty and snapshot.horizons == {1000}
+
+
+def test_changed_rows_are_read_incrementally_and_reference_tables_whole_with_their_group():
+    todo = plan(FakeSnapshot(changed={"sales_order", "department"}), manifest(7))
+    assert todo.batch == 8 and not todo.reason
+    assert {name: read for name, read in todo.reads.items() if read != "nothing"} == {
+        "sales_order": "changed",
+        "department": "whole",
+        "staff": "whole",
+    }
+
+
+@pytest.mark.parametrize(
+    ("identity", "horizon", "next_xid", "reason"),
+    [
+        (SourceIdentity("another", 1, 16384), 1001, 1001, "another cluster"),
+        (SourceIdentity(SOURCE.system_identifier, 2, 16384), 1001, 1001, "timeline"),
+        (SourceIdentity(SOURCE.system_identifier, 1, 5), 1001, 1001, "database"),
+        (SOURCE, 999, 1001, "backwards"),
+        (SOURCE, 1001, 1000 + COMPARABLE_AGE + 1, "too old"),
+        (SOURCE, 1001, 1000 + COMPARABLE_AGE, ""),
+        (SOURCE, 1000, 1000, ""),
+    ],
+)
+def test_g1_a_horizon_that_cannot_be_trusted_leads_to_one_full_batch(identity, horizon, next_xid, reason):
+    found = why_everything(manifest(3), identity, horizon, next_xid)
+    assert (reason in found) if reason else found == ""
+
+
+def test_g10_every_difference_of_the_schema_is_named_before_anything_is_read():
+    schema = {name: dict(columns) for name, columns in SCHEMA.items()}
+    del schema["design"]
+    del schema["staff"]["email_address"]
+    schema["payment"]["paid"] = ColumnFound("paid", "text", False)
+    schema["address"]["address_id"] = ColumnFound("address_id", "integer", False)
+    snapshot = FakeSnapshot(schema=schema)
+    with pytest.raises(SourceSchemaError) as refused:
+        plan(snapshot, None)
+    for difference in (
+        "table design is missing",
+        "column staff.email_address is missing",
+        "column payment.paid is text, expected boolean",
+        "address.address_id is no longer the primary key",
+    ):
+        assert difference in str(refused.value)
+    assert snapshot.horizons == set()
+
+
+def test_g10_columns_and_tables_that_the_contract_does_not_know_are_no_error():
+    schema = {**SCHEMA, "parrot": {}, "staff": {**SCHEMA["staff"], "nickname": ColumnFound("nickname", "text", False)}}
+    check_schema(schema)
+
+
+def test_rows_that_the_previous_batch_held_already_make_no_batch():
+    previous = manifest(4, sales_order=extract("sales_order", read="changed", sha256="same"))
+    nothing = {name: extract(name, read="nothing", rows=0) for name in SOURCE_TABLES if name != "sales_order"}
+    again = manifest(5, reason="", sales_order=extract("sales_order", read="changed", sha256="same"), **nothing)
+    other = manifest(5, reason="", sales_order=extract("sales_order", read="changed", sha256="new"), **nothing)
+    assert adds_nothing(again, previous)
+    assert not adds_nothing(other, previous)
+    assert not adds_nothing(manifest(1), None)
+    assert not adds_nothing(manifest(5, reason="another source"), previous)
+
+
+def test_manifest_says_what_was_read():
+    todo = plan(FakeSnapshot(changed={"sales_order"}), manifest(7))
+    parts = {"sales_order": (Part("k1", 10, 2, "aa"), Part("k2", 10, 1, "bb"))}
+    written = build_manifest(todo, parts)
+    assert written.batch == 8 and written.previous == 7 and written.horizon == 1001
+    assert written.tables["sales_order"].rows == 3 and written.tables["payment"].read == "nothing"
+    assert Manifest.from_json(written.to_json(), manifest_key(8)) == written
+
+
+@pytest.mark.parametrize(
+    ("found", "normal"),
+    [
+        ("character varying(3)", "character varying"),
+        ("timestamp(3) without time zone", "timestamp without time zone"),
+        ("numeric(12,4)", "numeric(12,4)"),
+        ("integer", "integer"),
+    ],
+)
+def test_types_are_compared_without_lengths_that_do_not_matter(found, normal):
+    assert normalise_type(found) == normal
