@@ -120,6 +120,11 @@ class StarTable(Table):
         return self.record_id or self.key
 
     @property
+    def is_append_only(self) -> bool:
+        """Whether rows are only ever added: versions of facts, and days of the calendar."""
+        return self.kind is Kind.FACT or not self.source
+
+    @property
     def content_columns(self) -> tuple[Column, ...]:
         """Columns whose values make up a version's content: all but the record id."""
         return tuple(c for c in self.columns if c.name != self.record_id)

@@ -15,7 +15,7 @@ from contracts.errors import DuplicateNumberError
 from contracts.source import SOURCE_TABLES
 from contracts.star import DIM_DATE, FACTS, STAR_TABLES
 from contracts.store import Bucket
-from contracts.table import Kind, StarTable
+from contracts.table import StarTable
 from glue_jobs.errors import IngestionDamagedError, LakeReconciliationError, RejectedRowError, TransformError
 from glue_jobs.lake import Lake, touched
 from glue_jobs.reader import check_parts, read_raw
@@ -188,7 +188,7 @@ def _commit_changes(
     """Find what changed and commit it; return whether anything did."""
     hashed = with_hash(incoming, table)
     known = lake.read(table)
-    if table.kind is Kind.FACT:
+    if table.is_append_only:
         known = known.where(F.col("batch_id") < batch)  # never compared with what a run of the same batch wrote
     newest = None if is_empty else newest_hashes(known, hashed, table)
     frame = classified(hashed, newest, table, rows).persist(StorageLevel.MEMORY_AND_DISK)
@@ -213,7 +213,7 @@ def _commit_changes(
         new = frame.where("is_changed").withColumn("batch_id", F.lit(batch))
         if table.record_id:
             new = new.withColumn(table.record_id, record_ids(_first_ids(statistics, before.last_record_id + 1)))
-        if table.kind is Kind.FACT or not figures["updated"]:
+        if table.is_append_only or not figures["updated"]:
             lake.append(table, new, batch, figures)
         else:
             columns = [*table.column_names, "batch_id", "row_hash"]

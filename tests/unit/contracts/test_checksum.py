@@ -12,7 +12,7 @@ KEYS = st.integers(0, 2**31 - 1)
 @given(st.lists(KEYS, min_size=1, max_size=50))
 def test_sql_and_python_agree(keys):
     rows = ", ".join(f"({k})" for k in keys)
-    (found,) = duckdb.sql(f"select sum({mix_sql('k')}) from (values {rows}) t(k)").fetchone()
+    ((found,),) = duckdb.sql(f"select sum({mix_sql('k')}) from (values {rows}) t(k)").fetchall()
     assert found == sum(map(mix, keys))
 
 

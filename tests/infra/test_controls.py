@@ -1,0 +1,260 @@
+"""One test for each control that the infrastructure promises."""
+
+import json
+import re
+
+import pytest
+from aws_cdk.assertions import Match
+
+from contracts.source import SOURCE_TABLES
+
+
+def _resources(templates, kind):
+    return {
+        f"{stack}/{name}": resource
+        for stack, template in templates.items()
+        for name, resource in template.find_resources(kind).items()
+    }
+
+
+def test_there_are_five_flat_stacks(prod):
+    assert list(prod) == ["storage", "catalog", "pipeline", "alerting", "analytics"]
+
+
+def test_buckets_are_private_encrypted_and_kept(prod):
+    buckets = _resources(prod, "AWS::S3::Bucket")
+    assert len(buckets) == 4
+    for bucket in buckets.values():
+        properties = bucket["Properties"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert properties["BucketEncryption"]
+        assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+
+
+def test_buckets_with_data_are_versioned_and_logged(prod):
+    for name, bucket in _resources(prod, "AWS::S3::Bucket").items():
+        if "AccessLogs" not in name:
+            assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+            assert bucket["Properties"]["LoggingConfiguration"]["LogFilePrefix"]
+
+
+def test_buckets_and_topic_refuse_plain_http(prod):
+    policies = [
+        *_resources(prod, "AWS::S3::BucketPolicy").values(),
+        *_resources(prod, "AWS::SNS::TopicPolicy").values(),
+    ]
+    assert len(policies) == 5
+    for policy in policies:
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert any(
+            s["Effect"] == "Deny" and s["Condition"].get("Bool", {}).get("aws:SecureTransport") == "false"
+            for s in statements
+        )
+
+
+def test_unfinished_uploads_are_removed(prod):
+    for bucket in _resources(prod, "AWS::S3::Bucket").values():
+        rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert any(rule.get("AbortIncompleteMultipartUpload") == {"DaysAfterInitiation": 1} for rule in rules)
+
+
+def test_data_is_given_up_only_with_two_keys(synthesise):
+    from cdk_app.settings import SettingsError
+
+    with pytest.raises(SettingsError, match="confirm_destroy"):
+        synthesise(keep_data=False)
+    buckets = _resources(synthesise(keep_data=False, confirm_destroy="prod"), "AWS::S3::Bucket")
+    assert {bucket["DeletionPolicy"] for bucket in buckets.values()} == {"Delete"}
+
+
+def test_no_custom_resource_and_no_function_but_ours(prod):
+    functions = _resources(prod, "AWS::Lambda::Function")
+    assert sorted(f["Properties"]["FunctionName"] for f in functions.values()) == [
+        "totesys-prod-extract",
+        "totesys-prod-load",
+    ]
+    assert not any("Custom::" in r["Type"] for t in prod.values() for r in t.to_json()["Resources"].values())
+
+
+def test_functions_run_the_newest_runtime_with_their_own_roles(prod):
+    for function in _resources(prod, "AWS::Lambda::Function").values():
+        assert function["Properties"]["Runtime"] == "python3.14"
+        assert function["Properties"]["Architectures"] == ["arm64"]
+        assert function["Properties"]["Timeout"] == 900
+    roles = {json.dumps(f["Properties"]["Role"]) for f in _resources(prod, "AWS::Lambda::Function").values()}
+    assert len(roles) == 2
+
+
+def test_g12_no_secret_is_in_a_template_or_an_environment(prod):
+    for template in prod.values():
+        assert not re.search(r"password\W+[:=]\W+\w{6,}", json.dumps(template.to_json()), re.IGNORECASE)
+    for function in _resources(prod, "AWS::Lambda::Function").values():
+        variables = function["Properties"]["Environment"]["Variables"]
+        assert not [name for name in variables if re.search("PASSWORD|USER|HOST", name)]
+        assert (
+            variables.get("SOURCE_TLS", "verify-full") == variables.get("WAREHOUSE_TLS", "verify-full") == "verify-full"
+        )
+
+
+def test_permissions_are_least(prod):
+    """No statement allows everything, and each function reaches only its own secret."""
+    for name, policy in _resources(prod, "AWS::IAM::Policy").items():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            assert "*" not in actions and not any(a.endswith(":*") for a in actions), name
+            if any(a.startswith("secretsmanager") for a in actions):
+                assert actions == ["secretsmanager:GetSecretValue"]
+                assert isinstance(statement["Resource"], dict), "one secret, by reference"
+
+
+def test_functions_cannot_delete_objects(prod):
+    for name, policy in _resources(prod, "AWS::IAM::Policy").items():
+        if "Extract" in name or "Load" in name:
+            assert "s3:DeleteObject" not in json.dumps(policy)
+
+
+def test_the_extraction_is_scheduled_every_five_minutes_and_the_healing_every_fifteen(prod):
+    schedules = _resources(prod, "AWS::Scheduler::Schedule").values()
+    found = {
+        s["Properties"]["Name"]: (s["Properties"]["ScheduleExpression"], s["Properties"]["State"]) for s in schedules
+    }
+    assert found == {
+        "totesys-prod-extract": ("rate(5 minutes)", "ENABLED"),
+        "totesys-prod-heal": ("rate(15 minutes)", "ENABLED"),
+    }
+
+
+def test_a_committed_batch_starts_the_state_machine(prod):
+    prod["pipeline"].has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created"],
+                "detail": {"object": {"key": [{"prefix": "batches/"}]}, "bucket": {"name": Match.any_value()}},
+            }
+        },
+    )
+    prod["storage"].has_resource_properties(
+        "AWS::S3::Bucket", {"NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}}
+    )
+
+
+def test_the_job_runs_alone_on_a_pinned_glue_with_few_workers(prod):
+    prod["pipeline"].has_resource_properties(
+        "AWS::Glue::Job",
+        {
+            "GlueVersion": "5.1",
+            "WorkerType": "G.1X",
+            "NumberOfWorkers": 10,
+            "Timeout": 60,
+            "ExecutionProperty": {"MaxConcurrentRuns": 1},
+            "JobRunQueuingEnabled": True,
+            "SecurityConfiguration": Match.any_value(),
+            "DefaultArguments": Match.object_like({"--enable-auto-scaling": "true", "--datalake-formats": "iceberg"}),
+        },
+    )
+
+
+def test_the_state_machine_surveys_transforms_and_loads(prod):
+    (machine,) = _resources(prod, "AWS::StepFunctions::StateMachine").values()
+    assert machine["Properties"]["TracingConfiguration"] == {"Enabled": True}
+    assert machine["Properties"]["LoggingConfiguration"]["IncludeExecutionData"] is False
+    parts = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else "X" for part in parts)
+    definition = json.loads(text)
+    states = definition["States"]
+    assert states["Survey"]["Next"] == "IsABatchPending"
+    assert states["IsABatchPending"]["Default"] == "Load"
+    assert states["Transform"]["Resource"].endswith("glue:startJobRun.sync")
+    assert states["Transform"]["Catch"][0]["Next"] == "LoadWhatIsPublished"
+    reachable = (
+        {"Survey"} | {s.get("Next") for s in states.values()} | {"Transform", "Load", "LoadWhatIsPublished", "Tell"}
+    )
+    assert set(states) <= reachable | {"Failed"}
+
+
+def test_every_failure_has_an_alarm_with_a_runbook(prod):
+    from pathlib import Path
+
+    alarms = _resources(prod, "AWS::CloudWatch::Alarm").values()
+    names = {a["Properties"]["AlarmName"].removeprefix("totesys-prod-") for a in alarms}
+    assert {"extract-failed", "load-failed", "publish-failed", "not-fresh", "source-not-checked"} <= names
+    for alarm in alarms:
+        assert alarm["Properties"]["AlarmActions"] and alarm["Properties"]["OKActions"]
+        runbook = re.search(r"docs/runbooks/[\w-]+\.md", alarm["Properties"]["AlarmDescription"]).group()
+        assert (Path(__file__).parents[2] / runbook).exists()
+
+
+def test_missing_freshness_breaches(prod):
+    prod["alerting"].has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {
+            "AlarmName": "totesys-prod-not-fresh",
+            "Threshold": 1800,
+            "TreatMissingData": "breaching",
+            "MetricName": "Freshness",
+        },
+    )
+
+
+def test_alarms_are_mailed_and_texted_to_whom_the_settings_name(synthesise, prod):
+    prod["alerting"].has_resource_properties(
+        "AWS::SNS::Subscription", {"Protocol": "email", "Endpoint": "data@example.com"}
+    )
+    texted = synthesise(alarm_phone="+441632960123")["alerting"]
+    texted.has_resource_properties("AWS::SNS::Subscription", {"Protocol": "sms"})
+    assert texted.to_json()["Resources"] and len(texted.find_resources("AWS::SNS::Subscription")) == 1
+
+
+def test_the_log_can_be_queried_as_eleven_raw_tables(prod):
+    tables = _resources(prod, "AWS::Glue::Table").values()
+    inputs = {t["Properties"]["TableInput"]["Name"]: t["Properties"]["TableInput"] for t in tables}
+    assert set(inputs) == set(SOURCE_TABLES)
+    for name, table in inputs.items():
+        assert [c["Name"] for c in table["StorageDescriptor"]["Columns"]] == list(SOURCE_TABLES[name].column_names)
+        assert table["Parameters"]["projection.extracted_date.type"] == "date"
+        assert table["PartitionKeys"][0]["Name"] == "extracted_date"
+
+
+def test_the_lakes_tables_belong_to_the_job(prod):
+    databases = {t["Properties"]["TableInput"]["Name"] for t in _resources(prod, "AWS::Glue::Table").values()}
+    assert not any(name.startswith(("fact_", "dim_")) for name in databases)
+
+
+def test_the_workgroup_is_enforced_and_limited(prod):
+    prod["analytics"].has_resource_properties(
+        "AWS::Athena::WorkGroup",
+        {
+            "WorkGroupConfiguration": Match.object_like(
+                {"EnforceWorkGroupConfiguration": True, "BytesScannedCutoffPerQuery": 10**11}
+            )
+        },
+    )
+    assert len(prod["analytics"].find_resources("AWS::Athena::NamedQuery")) >= 4
+
+
+def test_there_is_no_dashboard_without_a_principal(prod):
+    assert not _resources(prod, "AWS::QuickSight::Dashboard")
+
+
+def test_the_dashboard_shows_every_star(synthesise):
+    principal = "arn:aws:quicksight:eu-west-2:111111111111:group/default/analysts"
+    analytics = synthesise(quicksight_principal=principal)["analytics"]
+    (dashboard,) = analytics.find_resources("AWS::QuickSight::Dashboard").values()
+    sheets = dashboard["Properties"]["Definition"]["Sheets"]
+    assert [sheet["Name"] for sheet in sheets] == ["Sales", "Purchases", "Payments"]
+    assert all(len(sheet["Visuals"]) == 3 for sheet in sheets)
+    assert len(analytics.find_resources("AWS::QuickSight::DataSet")) == 3
+    for kind in ("DataSource", "DataSet", "Dashboard"):
+        for resource in analytics.find_resources(f"AWS::QuickSight::{kind}").values():
+            assert resource["Properties"]["Permissions"][0]["Principal"] == principal
+
+
+def test_two_syntheses_are_equal(synthesise):
+    from tests.infra.conftest import _templates
+
+    overrides = (("env", "prod"), ("schedules_enabled", False))
+    first = {name: template.to_json() for name, template in _templates.__wrapped__(overrides).items()}
+    second = {name: template.to_json() for name, template in _templates.__wrapped__(overrides).items()}
+    assert first == second

@@ -1,0 +1,285 @@
+"""The reading rule against a real server, with real concurrent transactions."""
+
+import threading
+from contextlib import closing, contextmanager
+
+import psycopg
+import pytest
+
+from contracts.batch import manifest_key
+from contracts.checksum import mix
+from lambdas.errors import (
+    DatabaseUnreachableError,
+    LoginRefusedError,
+    PrivilegeError,
+    SecretError,
+    SourceReadError,
+    SourceSchemaError,
+)
+from lambdas.extract.handler import extract
+from lambdas.extract.settings import ExtractSettings
+from lambdas.extract.source import open_snapshot
+from local.urls import secret_from_url
+
+
+def _parts(pipeline, batch, table):
+    entry = pipeline.document(pipeline.ingestion, manifest_key(batch))["tables"][table]
+    texts = [
+        pipeline.s3.get_object(Bucket=pipeline.ingestion, Key=p["key"])["Body"].read().decode() for p in entry["parts"]
+    ]
+    return [line for text in texts for line in text.splitlines()[1:]]
+
+
+def _keys(pipeline, batch, table="sales_order"):
+    return {int(line.split(",")[0]) for line in _parts(pipeline, batch, table)}
+
+
+def test_g4_count_and_checksum_are_the_sources_own(pipeline):
+    pipeline.extract()
+    entry = pipeline.document(pipeline.ingestion, manifest_key(1))["tables"]["sales_order"]
+    with pipeline.source() as connection:
+        keys = [row[0] for row in connection.execute("select sales_order_id from sales_order")]
+    assert entry["source_count"] == len(keys) == entry["rows"]
+    assert entry["source_key_checksum"] == sum(map(mix, keys))
+
+
+def test_no_change_writes_nothing(pipeline):
+    assert pipeline.extract()["batch"] == 1
+    before = pipeline.keys(pipeline.ingestion)
+    assert pipeline.extract() | {"seconds": 0} == {"batch": None, "reason": "nothing changed", "rows": {}, "seconds": 0}
+    assert pipeline.keys(pipeline.ingestion) == before
+
+
+@pytest.mark.parametrize("isolation", list(psycopg.IsolationLevel))
+def test_g1_a_row_that_commits_after_the_batch_arrives_in_the_next(pipeline, isolation):
+    with psycopg.connect(pipeline.source_url) as late:
+        late.isolation_level = isolation
+        late.execute("update sales_order set staff_id = 1 where sales_order_id = 5")
+        assert pipeline.extract()["batch"] == 1
+        late.commit()
+    assert pipeline.extract()["batch"] == 2
+    assert 5 in _keys(pipeline, 2)
+
+
+def test_g1_a_subtransaction_of_a_late_commit_arrives(pipeline):
+    with psycopg.connect(pipeline.source_url) as late:
+        late.execute("update sales_order set staff_id = 1 where sales_order_id = 5")
+        with late.transaction():  # a savepoint: its rows carry an id of their own
+            late.execute("update sales_order set staff_id = 2 where sales_order_id = 6")
+        pipeline.extract()
+        late.commit()
+    pipeline.extract()
+    assert {5, 6} <= _keys(pipeline, 2)
+
+
+def test_g1_equal_timestamps_and_silent_updates_arrive(pipeline):
+    pipeline.extract()
+    with pipeline.source() as connection:
+        connection.execute(
+            "update sales_order set last_updated = (select max(last_updated) from sales_order) where sales_order_id = 1"
+        )
+        connection.execute("update sales_order set agreed_delivery_location_id = 9 where sales_order_id = 2")
+    pipeline.extract()
+    assert _keys(pipeline, 2) == {1, 2}
+
+
+def test_g1_a_timestamp_reader_in_place_of_ours_loses_them(pipeline):
+    """The rule that everybody uses, on the same changes: this is why ours exists."""
+    watermark = "select max(last_updated) from sales_order"
+    with pipeline.source() as connection:
+        (seen,) = connection.execute(watermark).fetchone()
+        with psycopg.connect(pipeline.source_url) as late:
+            late.execute("update sales_order set staff_id = 1, last_updated = %s where sales_order_id = 5", (seen,))
+            connection.execute("update sales_order set staff_id = 3 where sales_order_id = 6")
+            connection.commit()
+            late.commit()
+        found = connection.execute("select sales_order_id from sales_order where last_updated > %s", (seen,)).fetchall()
+    assert found == []
+
+
+def test_a_transaction_that_stays_open_causes_one_batch_and_not_one_a_run(pipeline):
+    with psycopg.connect(pipeline.source_url) as holding:
+        holding.execute("update staff set department_id = 1 where staff_id = 1")
+        pipeline.extract()
+        with pipeline.source() as connection:
+            connection.execute("update sales_order set staff_id = 3 where sales_order_id = 6")
+        assert pipeline.extract()["batch"] == 2
+        assert [pipeline.extract()["batch"] for _ in range(3)] == [None, None, None]
+        with pipeline.source() as connection:
+            connection.execute("update sales_order set staff_id = 4 where sales_order_id = 6")
+        assert pipeline.extract()["batch"] == 3
+        holding.rollback()
+
+
+def test_g4_all_tables_come_from_one_snapshot(pipeline, monkeypatch):
+    """An order that commits while the tables are read is in none of them."""
+    from lambdas.extract import handler
+
+    plain = handler.write_parts
+
+    def disturbed(*arguments):
+        with pipeline.source() as connection:
+            connection.execute("update sales_order set units_sold = 424242 where sales_order_id = 1")
+        return plain(*arguments)
+
+    monkeypatch.setattr(handler, "write_parts", disturbed)
+    pipeline.extract()
+    assert not [line for line in _parts(pipeline, 1, "sales_order") if "424242" in line]
+    monkeypatch.undo()
+    for name, value in pipeline.variables.items():
+        monkeypatch.setenv(name, value)
+    pipeline.extract()
+    assert _keys(pipeline, 2) == {1}
+
+
+def test_g2_of_two_racing_extractions_one_commits(pipeline, monkeypatch):
+    outcomes, barrier = [], threading.Barrier(2)
+    from lambdas.extract import handler
+
+    plain = handler._commit
+
+    def together(*arguments):
+        barrier.wait(timeout=30)
+        return plain(*arguments)
+
+    monkeypatch.setattr(handler, "_commit", together)
+    threads = [threading.Thread(target=lambda: outcomes.append(extract(ExtractSettings()))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(str(o["batch"]) for o in outcomes) == ["1", "None"]
+    (loser,) = [o for o in outcomes if o["batch"] is None]
+    assert "lost the race" in loser["reason"]
+    assert pipeline.keys(pipeline.ingestion, "batches/") == [manifest_key(1)]
+
+
+def test_g3_an_extraction_that_dies_before_its_manifest_leaves_no_batch(pipeline, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("contracts.store.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed")))
+        with pytest.raises(MemoryError):
+            pipeline.extract()
+    assert pipeline.keys(pipeline.ingestion) and not pipeline.keys(pipeline.ingestion, "batches/")
+    assert pipeline.extract()["batch"] == 1
+
+
+def test_g10_a_changed_schema_writes_nothing(pipeline):
+    with pipeline.source() as connection:
+        connection.execute("alter table staff drop column email_address")
+        connection.execute("alter table payment alter column paid type text")
+        connection.execute("alter table design rename to designs")
+        connection.execute("alter table sales_order alter column unit_price type numeric(12,4)")
+    with pytest.raises(SourceSchemaError) as refused:
+        pipeline.extract()
+    for text in ("staff.email_address is missing", "payment.paid is text", "table design is missing", "numeric(12,4)"):
+        assert text in str(refused.value)
+    assert pipeline.keys(pipeline.ingestion) == []
+
+
+def test_least_privileged_login_suffices_and_a_missing_grant_is_named(pipeline):
+    role = "reader_" + pipeline.database
+    with pipeline.source() as connection:
+        connection.execute(f"create role {role} login password 'pw'")
+        connection.execute(f"grant select on all tables in schema public to {role}")
+        connection.execute(f"revoke select on payment from {role}")
+    _store(pipeline, pipeline.source_url.replace("postgres:secret-source", f"{role}:pw"))
+    with pytest.raises(PrivilegeError, match="table payment"):
+        pipeline.extract()
+    with pipeline.source() as connection:
+        connection.execute(f"grant select on payment to {role}")
+    assert pipeline.extract()["batch"] == 1
+
+
+def _store(pipeline, url):
+    pipeline.servers.client("secretsmanager").put_secret_value(
+        SecretId=pipeline.secrets["source"], SecretString=secret_from_url(url, "source")
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (("secret-source", "hunter2"), LoginRefusedError),
+        (("/db_", "/no_db_"), DatabaseUnreachableError),
+        (("127.0.0.1:", "127.0.0.1:1"), DatabaseUnreachableError),
+    ],
+)
+def test_g12_a_connection_that_fails_is_explained_without_secret_or_host(pipeline, change, error, caplog, capsys):
+    before, after = change
+    url = pipeline.source_url.replace(before, after)
+    if after.endswith(":1"):
+        url = pipeline.source_url.rsplit(":", 1)[0] + ":1/" + url.rsplit("/", 1)[1]
+    _store(pipeline, url)
+    with pytest.raises(error, match=pipeline.secrets["source"]) as refused:
+        pipeline.extract()
+    shown = str(refused.value) + caplog.text + capsys.readouterr().out
+    assert not [word for word in ("hunter2", "secret-source", "127.0.0.1") if word in shown]
+    assert refused.value.__cause__ is None and refused.value.__suppress_context__
+
+
+def test_tls_is_demanded_unless_a_setting_says_otherwise(pipeline, monkeypatch):
+    monkeypatch.delenv("SOURCE_TLS")
+    with pytest.raises(DatabaseUnreachableError, match="verify-full"):
+        pipeline.extract()
+
+
+def test_a_certificate_authority_can_come_with_the_secret(pipeline, monkeypatch):
+    monkeypatch.setenv("SOURCE_TLS", "verify-ca")
+    import json
+
+    details = json.loads(secret_from_url(pipeline.source_url, "source"))
+    pipeline.servers.client("secretsmanager").put_secret_value(
+        SecretId=pipeline.secrets["source"], SecretString=json.dumps({**details, "ca_certificate": "no certificate"})
+    )
+    with pytest.raises(DatabaseUnreachableError, match="certificate"):
+        pipeline.extract()
+
+
+def test_a_malformed_secret_stops_before_the_source_is_asked(pipeline):
+    pipeline.servers.client("secretsmanager").put_secret_value(SecretId=pipeline.secrets["source"], SecretString="{}")
+    with pytest.raises(SecretError, match="host"):
+        pipeline.extract()
+
+
+def test_waiting_for_a_lock_ends_and_is_explained(pipeline, monkeypatch):
+    monkeypatch.setenv("LOCK_TIMEOUT_SECONDS", "1")
+    with psycopg.connect(pipeline.source_url) as locking:
+        locking.execute("lock table payment in access exclusive mode")
+        with pytest.raises(SourceReadError, match="table payment"):
+            pipeline.extract()
+    assert pipeline.extract()["batch"] == 1
+
+
+@contextmanager
+def _snapshot(pipeline, seconds=9):
+    with (
+        closing(psycopg.connect(pipeline.source_url)) as connection,
+        open_snapshot(
+            connection, schema="public", statement_timeout_seconds=seconds, lock_timeout_seconds=1
+        ) as snapshot,
+    ):
+        yield connection, snapshot
+
+
+def test_a_statement_that_takes_too_long_ends_and_is_explained(pipeline):
+    with pytest.raises(SourceReadError, match="57014"), _snapshot(pipeline, seconds=1) as (connection, _):
+        connection.execute("select pg_sleep(5)")
+
+
+def test_a_lost_connection_is_explained(pipeline):
+    with pytest.raises(SourceReadError, match="No batch was committed"), _snapshot(pipeline) as (connection, snapshot):
+        with pipeline.source() as other:
+            other.execute("select pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        snapshot.position()
+
+
+def test_the_transaction_is_read_only(pipeline):
+    with pytest.raises(SourceReadError, match="25006"), _snapshot(pipeline) as (connection, _):
+        connection.execute("delete from payment")
+
+
+def test_tables_in_many_parts_keep_every_row(pipeline, monkeypatch):
+    monkeypatch.setenv("PART_BYTES", "1000")
+    pipeline.extract()
+    entry = pipeline.document(pipeline.ingestion, manifest_key(1))["tables"]["payment"]
+    assert len(entry["parts"]) > 3 and len(_parts(pipeline, 1, "payment")) == entry["rows"] == entry["source_count"]
