@@ -1,6 +1,6 @@
 """From one committed batch to one publication: every star table, then the commit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,9 +16,10 @@ from contracts.source import SOURCE_TABLES
 from contracts.star import DIM_DATE, FACTS, STAR_TABLES
 from contracts.store import Bucket
 from contracts.table import StarTable
+from glue_jobs.corrections import Corrections
 from glue_jobs.errors import IngestionDamagedError, LakeReconciliationError, RejectedRowError, TransformError
 from glue_jobs.lake import Lake, touched
-from glue_jobs.reader import check_parts, read_raw
+from glue_jobs.reader import check_parts
 from glue_jobs.star import BUILDERS, calendar
 from glue_jobs.star.typed import conformed, rejection, typed
 from glue_jobs.star.versions import classified, newest_hashes, partition_statistics, record_ids, with_hash
@@ -38,9 +39,22 @@ class Workplace:
 
 
 def publish(
-    place: Workplace, manifest: Manifest, previous: Publication | None, log: Callable[[str], None]
+    place: Workplace,
+    manifest: Manifest,
+    previous: Publication | None,
+    later: Callable[[], Sequence[Manifest]],
+    log: Callable[[str], None],
 ) -> Publication:
     """Bring one batch into the lake and publish it.
+
+    Parameters
+    ----------
+    manifest, previous
+        The batch, and the publication of the one before it.
+    later
+        Reads the batches that wait behind it; they may hold corrections of its rows.
+    log
+        Receives one line for each table that changed.
 
     Tables whose newest commit is this batch's already are left alone, so a run after a crash does
     exactly what is missing. Facts come before the calendar, which takes its years from them.
@@ -61,7 +75,17 @@ def publish(
     def work(table: StarTable) -> TablePublication:
         place.lake.ensure(table)
         before = previous.tables[table.name] if previous else EMPTY
-        after = _publish_table(place, manifest, table, before)
+        corrections = Corrections(place.spark, place.ingestion.name, manifest, later)
+        while True:
+            try:
+                after = _publish_table(place, manifest, table, before, corrections)
+                break
+            except Exception as error:
+                if not (found := rejection(str(error))):
+                    raise
+                if not corrections.correct(found):
+                    raise RejectedRowError(found.text) from None
+                log(f"batch {manifest.batch}: {found.table} has refused rows; their corrections stand in")
         if after.rows:
             log(f"batch {manifest.batch}: {table.name} inserted {after.inserted}, updated {after.updated}")
         return after
@@ -132,11 +156,11 @@ def reconciled(manifest: Manifest, tables: Mapping[str, TablePublication]) -> di
 
 
 def _publish_table(
-    place: Workplace, manifest: Manifest, table: StarTable, before: TablePublication
+    place: Workplace, manifest: Manifest, table: StarTable, before: TablePublication, corrections: Corrections
 ) -> TablePublication:
     commit = place.lake.last_commit(table)
     if commit is None or commit.batch != manifest.batch:
-        incoming = _incoming(place, manifest, table)
+        incoming = _incoming(place, manifest, table, corrections)
         if incoming is None:
             return _unchanged(before)
         rows = sum(manifest.tables[name].rows for name in (table.source,) if name)
@@ -160,7 +184,7 @@ def _publish_table(
     )
 
 
-def _incoming(place: Workplace, manifest: Manifest, table: StarTable) -> DataFrame | None:
+def _incoming(place: Workplace, manifest: Manifest, table: StarTable, corrections: Corrections) -> DataFrame | None:
     """Return the content that the batch offers for `table`, or None when it offers none."""
     if table is DIM_DATE:
         years = _years(place.lake, manifest.batch)
@@ -168,10 +192,7 @@ def _incoming(place: Workplace, manifest: Manifest, table: StarTable) -> DataFra
     names = (table.source, *table.joins)
     if all(manifest.tables[name].read == "nothing" for name in names):
         return None
-    sources = {
-        name: typed(read_raw(place.spark, place.ingestion.name, manifest.tables[name]), SOURCE_TABLES[name])
-        for name in names
-    }
+    sources = {name: typed(corrections.raw(name), SOURCE_TABLES[name]) for name in names}
     return conformed(BUILDERS[table.name](sources), table)
 
 
@@ -256,14 +277,12 @@ def _first_line(error: Py4JJavaError) -> str:
 
 
 def _explained(work: Callable[[StarTable], TablePublication]) -> Callable[[StarTable], TablePublication]:
-    """Turn Spark's report of a refused row into the job's own error."""
+    """Turn an error of Spark into the job's own, with the one line that matters."""
 
     def wrapped(table: StarTable) -> TablePublication:
         try:
             return work(table)
         except Exception as error:
-            if report := rejection(str(error)):
-                raise RejectedRowError(report) from None
             if isinstance(error, Py4JJavaError):
                 raise TransformError(f"Table {table.name}: {_first_line(error)} Nothing was published.") from error
             raise

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
     client = boto3.client("s3")
     ingestion, processed = Bucket(client, options.ingestion_bucket), Bucket(client, options.processed_bucket)
     spark: SparkSession | None = None
-    while (published := newest_publication_number(processed)) < newest_manifest_number(ingestion):
+    while (published := newest_publication_number(processed)) < (newest := newest_manifest_number(ingestion)):
         spark = spark or SparkSession.builder.appName("totesys-transform").getOrCreate()
         place = Workplace(spark, ingestion, processed, Lake(spark, options.database, options.processed_bucket))
         started = time.monotonic()
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str]) -> None:
             place,
             read_manifest(ingestion, published + 1),
             read_publication(processed, published) if published else None,
+            lambda: [read_manifest(ingestion, number) for number in range(published + 2, newest + 1)],
             _log,
         )
         _log(f"batch {published + 1}: published after {time.monotonic() - started:.1f} s")

@@ -1,14 +1,16 @@
 """From text to typed values: every value either converts exactly or its row is named and refused."""
 
+import functools
 import json
 import re
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.table import Column as ContractColumn
 from contracts.table import SourceTable, StarTable
-from contracts.types import BOOLEAN, ENUM, INTEGER, ISO_DATE, MONEY, TEXT, TIMESTAMP, DataType
+from contracts.types import BOOLEAN, ENUM, INTEGER, ISO_DATE, MONEY, TEXT, TIMESTAMP
 
 #: Marks the report of a refused row inside Spark's exception.
 REJECTION = "REJECTED-ROW"
@@ -75,42 +77,61 @@ def created_and_updated() -> list[Column]:
     ]
 
 
-def rejection(message: str) -> str | None:
-    """Find the report of a refused row in an exception's message and put it in words."""
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A refused row: where it is, and the report in words."""
+
+    table: str
+    key: str
+    text: str
+
+
+def is_refused(table: SourceTable) -> Column:
+    """Return whether a raw row of `table` holds a value that `typed` refuses."""
+    refused = [problem for column in table.columns if (problem := _problem(column)) is not None]
+    return functools.reduce(lambda one, other: one | other, refused)
+
+
+def rejection(message: str) -> Rejection | None:
+    """Find the report of a refused row in an exception's message."""
     found = re.search(REJECTION + r" (\{.*?\}) " + REJECTION, message)
     if not found:
         return None
     report = json.loads(found.group(1))
     value = f" = {report['value']!r}" if report.get("value") is not None else ""
-    return (
-        f"Table {report['table']}, key {report.get('key')}, column {report['column']}{value}: {report['reason']}. "
-        f"Nothing of the batch was published. Correct the row in the source; the next run goes on."
+    key = str(report.get("key"))
+    text = (
+        f"Table {report['table']}, key {key}, column {report['column']}{value}: {report['reason']}. Nothing of the batch was "
+        f"published. Correct the row in the source: the next batch brings the correction, and all that waits follows."
     )
+    return Rejection(report["table"], key, text)
 
 
 def _value(table: SourceTable, key: Column, column: ContractColumn) -> Column:
     text = F.col(column.name)
-    shown = F.lit(MASK) if column.personal else text
-    value: Column = text
+    value = text if column.type in (TEXT, ENUM, TIMESTAMP) else text.cast(column.type.spark)
     if column.type in _PATTERNS:
-        converted = _convert(text, column.type)
-        fits = text.rlike(_PATTERNS[column.type]) & _checked(text, column.type).isNotNull()
+        shown = F.lit(MASK) if column.personal else text
         refused = _refuse(table.name, key, column.name, shown, f"is not {_EXPECTED[column.type]}")
-        value = F.when(text.isNull(), F.lit(None)).when(fits, converted).otherwise(refused)
-    elif column.type not in (TEXT, ENUM):
-        raise TypeError(f"{table.name}.{column.name}: no conversion from CSV for {column.type.name}")
+        value = F.when(_misfit(column), refused).otherwise(value)
     if not column.nullable:
         refused = _refuse(table.name, key, column.name, F.lit(None), "is NULL and must not be")
         value = F.when(text.isNull(), refused).otherwise(value)
     return value
 
 
-def _convert(text: Column, kind: DataType) -> Column:
-    return text if kind is TIMESTAMP else text.cast(kind.spark)
+def _misfit(column: ContractColumn) -> Column:
+    """Tell whether a text that is not NULL does not convert exactly."""
+    text = F.col(column.name)
+    converts = text.rlike(_PATTERNS[column.type]) & text.cast(column.type.spark).isNotNull()
+    return text.isNotNull() & ~converts
 
 
-def _checked(text: Column, kind: DataType) -> Column:
-    return text.cast(kind.spark)
+def _problem(column: ContractColumn) -> Column | None:
+    missing = None if column.nullable else F.col(column.name).isNull()
+    if column.type not in _PATTERNS:
+        return missing
+    return _misfit(column) if missing is None else missing | _misfit(column)
 
 
 def _refuse(table: str, key: Column, column: str, value: Column, reason: str) -> Column:

@@ -1,0 +1,313 @@
+"""The deployed platform, end to end, through the command line."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import boto3
+import psycopg
+import pytest
+from botocore.exceptions import ClientError
+
+from contracts.batch import manifest_key
+from local.aws import client
+from local.cdk import Cdk
+from local.home import ROOT, Home
+from local.oracle import differences, lake_rows, source_rows
+from local.tools import cdk_command
+
+
+def _job_runs(platform):
+    description = platform.description
+    return client(description, "glue").get_job_runs(JobName=description["transform_job"])["JobRuns"]
+
+
+def test_an_interrupted_up_says_so_and_leaves_nothing_running(platform):
+    assert platform.interruption_code == 130 and "Interrupted" in platform.interruption
+    assert platform.left_running == []
+
+
+def test_platform_file_has_the_fixed_keys_and_is_private(platform):
+    keys = (
+        "endpoint region account source_url warehouse_url ingestion_bucket processed_bucket database workgroup "
+        "extract_function load_function transform_job state_machine"
+    )
+    assert set(keys.split()) <= set(platform.description)
+    assert (platform.home / "platform.json").stat().st_mode & 0o077 == 0
+    assert platform.description["endpoint"].startswith("http://127.0.0.1:")
+
+
+def test_first_batch_moves_everything_and_the_second_is_null_and_starts_no_job(platform):
+    first = platform.batch()
+    assert first["batch"] == 1 and set(first["seconds"]) == {"extract", "transform", "load", "total"}
+    sales = platform.execute("select count(*) from sales_order")[0][0]
+    assert first["tables"]["fact_sales_order"] == {"rows_read": sales, "inserted": sales, "updated": 0}
+    assert first["tables"]["sales_order"]["rows_read"] == sales and len(first["tables"]) == 22
+    runs = len(_job_runs(platform))
+    second = platform.batch()
+    assert second["batch"] is None
+    assert len(_job_runs(platform)) == runs == 1
+    platform.assert_equal()
+    assert differences(source_rows(platform.source.url), lake_rows(platform.description)) == {}
+
+
+def test_silent_update_late_commit_and_equal_timestamps_arrive_and_history_has_three_records(platform):
+    platform.execute("update sales_order set staff_id = staff_id % 20 + 1 where sales_order_id = 3")
+    with psycopg.connect(platform.source.url) as late:
+        late.execute("update sales_order set units_sold = 4321, last_updated = created_at where sales_order_id = 4")
+        assert platform.batch()["tables"]["fact_sales_order"]["updated"] == 1
+        late.commit()
+    platform.execute(
+        "update sales_order set agreed_delivery_location_id = agreed_delivery_location_id % 30 + 1 where sales_order_id = 3"
+    )
+    platform.execute(
+        "update purchase_order set last_updated = (select max(last_updated) from purchase_order) where purchase_order_id = 2"
+    )
+    tables = platform.batch()["tables"]
+    assert tables["fact_sales_order"]["updated"] == 2 and tables["fact_purchase_orders"]["updated"] == 1
+    assert platform.in_warehouse("select count(*) from history_sales_order where sales_order_id = 3") == [(3,)]
+    platform.assert_equal()
+
+
+def test_g2_old_events_change_no_row_anywhere(platform):
+    description = platform.description
+    platform.batch()
+    fingerprint = "select sum(hashtextextended(t::text, 0)), count(*) from {} t"
+    tables = ("fact_sales_order", "fact_payment", "dim_staff", "dim_date", "etl.batch", "etl.batch_table")
+    before = [platform.in_warehouse(fingerprint.format(t)) for t in tables], len(_job_runs(platform))
+    machine = client(description, "stepfunctions")
+    key = manifest_key(1)
+    events = [
+        {"detail": {"bucket": {"name": description["ingestion_bucket"]}, "object": {"key": key}}},
+        {"trigger": "schedule"},
+        {},
+    ]
+    for event in events:
+        started = machine.start_execution(stateMachineArn=description["state_machine"], input=json.dumps(event))
+        while (details := machine.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
+            time.sleep(0.2)
+        assert details["status"] == "SUCCEEDED"
+        for function in ("extract_function", "load_function"):
+            client(description, "lambda").invoke(FunctionName=description[function], Payload=json.dumps(event).encode())
+    assert before == ([platform.in_warehouse(fingerprint.format(t)) for t in tables], len(_job_runs(platform)))
+
+
+def test_g3_killing_the_extraction_before_its_manifest_loses_nothing(platform):
+    platform.execute("update sales_order set units_sold = units_sold + 1 where sales_order_id = 5")
+    with psycopg.connect(platform.source.url) as locking:
+        locking.execute("lock table payment in access exclusive mode")  # the last table read: the others are
+        process = platform.start("batch")
+        platform.kill("ministack-lambda-totesys-local-extract")
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 1 and err.strip()
+    assert platform.batch()["tables"]["fact_sales_order"]["updated"] == 1
+    platform.assert_equal()
+
+
+def test_g3_killing_the_job_in_mid_write_loses_and_doubles_nothing(platform):
+    platform.execute("update sales_order set units_sold = units_sold + 1")
+    lake = platform.home / "aws" / "s3" / "000000000001" / platform.description["processed_bucket"] / "star"
+    before = set(lake.rglob("*.parquet"))
+    process = platform.start("batch")
+
+    def kill_once_it_writes():
+        while not set(lake.rglob("*.parquet")) - before:
+            time.sleep(0.02)
+        platform.kill("--ingestion_bucket")
+
+    killer = threading.Thread(target=kill_once_it_writes)
+    killer.start()
+    _, err = process.communicate(timeout=240)
+    killer.join()
+    assert process.returncode == 1 and "killed by signal 9" in err
+    healed = platform.batch()
+    assert healed["batch"] is not None
+    platform.assert_equal()
+    assert differences(source_rows(platform.source.url), lake_rows(platform.description)) == {}
+    (ids,) = platform.in_warehouse(
+        "select count(*), count(distinct sales_record_id), max(sales_record_id) from fact_sales_order"
+    )
+    assert len(set(ids)) == 1
+
+
+def test_g3_killing_the_load_before_its_commit_loses_and_doubles_nothing(platform):
+    platform.execute("update payment set paid = not paid where payment_id < 50")
+    with psycopg.connect(platform.warehouse.url) as locking:
+        locking.execute("lock table fact_payment in access exclusive mode")
+        process = platform.start("batch")
+        deadline = time.monotonic() + 120
+        waiting = "select count(*) from pg_locks where relation = 'fact_payment'::regclass and not granted"
+        while platform.in_warehouse(waiting) == [(0,)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        platform.kill("ministack-lambda-totesys-local-load")
+        time.sleep(1)
+        with psycopg.connect(platform.warehouse.url, autocommit=True) as connection:
+            assert connection.execute("select max(batch) from etl.batch").fetchone()[0] is not None
+        locking.rollback()
+    process.communicate(timeout=240)
+    platform.batch()
+    platform.assert_equal()
+    assert platform.in_warehouse("select count(*) - count(distinct payment_record_id) from fact_payment") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "mend_it", "message"),
+    [
+        ("alter role postgres password 'rotated'", "alter role postgres password 'secret-source'", "refused the login"),
+        ("alter table payment rename column paid to settled", "alter table payment rename column settled to paid", "payment.paid is missing"),
+        ("alter table design rename to designs", "alter table designs rename to design", "table design is missing"),
+        ("update sales_order set agreed_delivery_date = '2024-02-30' where sales_order_id = 9",
+         "update sales_order set agreed_delivery_date = '2024-02-29' where sales_order_id = 9",
+         "column agreed_delivery_date = '2024-02-30'"),
+    ],
+)  # fmt: skip
+def test_a_broken_source_is_explained_and_the_next_run_goes_on(platform, break_it, mend_it, message):
+    with psycopg.connect(platform.source.url, autocommit=True) as connection:
+        connection.execute(break_it)
+        failed = platform.run("batch", code=1)
+        assert message in " ".join(failed.err.split())
+        assert "secret-source" not in failed.err + failed.out and "Traceback" not in failed.err
+        connection.execute(mend_it)
+    platform.batch()
+    platform.assert_equal()
+
+
+def test_status_tells_where_the_platform_stands(platform):
+    status = platform.json("status", "--json")
+    assert set(status) == {"batch", "publication", "load", "freshness", "alarms", "last_error"}
+    assert {name.removeprefix("totesys-local-") for name in status["alarms"]} >= {"extract-failed", "not-fresh"}
+    assert status["last_error"]["message"]
+    assert "last error" in platform.run("status").out
+
+
+@pytest.mark.parametrize("format", ["table", "csv", "json"])
+def test_the_lake_is_queried_through_athena(platform, format):
+    statement = "select currency_code, count(*) as orders from fact_sales_order join dim_currency using (currency_id) group by 1"
+    out = platform.run("query", statement, "--format", format).out
+    assert "GBP" in out and "orders" in out
+    if format == "json":
+        assert {row["currency_code"] for row in json.loads(out)} == {"GBP", "USD", "EUR"}
+
+
+def test_the_immutable_log_is_queried_too(platform):
+    statement = "select count(distinct sales_order_id) as n from sales_order"
+    out = platform.run("query", statement, "--database", platform.description["raw_database"], "--format", "csv").out
+    assert int(out.split()[1]) == platform.execute("select count(*) from sales_order")[0][0]
+
+
+@pytest.mark.parametrize("file", sorted(p.name for p in (ROOT / "analytics").glob("*.sql")))
+def test_every_named_query_runs(platform, file):
+    platform.run("query", (ROOT / "analytics" / file).read_text(), "--format", "csv")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("query", "select nonsense from nowhere"), 1, "Athena refused"),
+        (("query", "select 1", "--format", "xml"), 1, "--format xml"),
+        (("simulate",), 1, "--source was given"),
+        (("up", "--source", "mysql:/x y"), 1, "not a PostgreSQL connection URI"),
+        (("up", "--scale", "many"), 1, "--scale"),
+        (("up", "--parrot"), 2, "--parrot"),
+    ],
+)
+def test_bad_input_is_one_message(platform, arguments, code, message):
+    failed = platform.run(*arguments, code=code)
+    assert message in failed.err and "Traceback" not in failed.err + failed.out
+
+
+def test_a_home_without_a_platform_says_how_to_start_one(platform, tmp_path):
+    for command in ("batch", "status"):
+        done = subprocess.run(
+            [sys.executable, "-m", "local", command, "--home", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 1 and "python -m local up" in done.stderr
+
+
+def test_iam_is_enforced_each_role_does_its_own_work_only(platform):
+    description = platform.description
+    sts = client(description, "sts")
+    role = f"arn:aws:iam::{description['account']}:role/totesys-local-extract-function"
+    credentials = sts.assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=description["endpoint"],
+        region_name=description["region"],
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )
+    s3.put_object(Bucket=description["ingestion_bucket"], Key="test/allowed", Body=b"")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_object(Bucket=description["processed_bucket"], Key="star/forbidden", Body=b"")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.delete_object(Bucket=description["ingestion_bucket"], Key="test/allowed")
+
+
+def test_the_real_cli_finds_no_difference_after_a_deployment(platform):
+    home = Home(platform.home)
+    output = Cdk(home, platform.description["endpoint"], {}).run("diff", "--all", "--fail")
+    assert "Number of stacks with differences: 0" in output
+
+
+@pytest.mark.parametrize("command", [["app.py"], None])
+def test_synthesis_needs_neither_credentials_nor_network(command, tmp_path):
+    nowhere = "http://127.0.0.1:1"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "CDK_"))}
+    environment = {
+        **kept,
+        "HTTP_PROXY": nowhere,
+        "HTTPS_PROXY": nowhere,
+        "HOME": str(tmp_path),
+        "CDK_OUTDIR": str(tmp_path / "out"),
+    }
+    line = (
+        [sys.executable, *command]
+        if command
+        else [*cdk_command(), "synth", "--quiet", "--output", str(tmp_path / "out")]
+    )
+    line = line if command else [*line, "--app", f"{sys.executable} app.py"]
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").glob("totesys-dev-*.template.json"))) == 5
+
+
+def test_the_platform_can_be_stopped_and_started_with_its_data(platform):
+    platform.execute("update payment set paid = not paid where payment_id < 10")
+    platform.run("down")
+    assert platform.processes("") == []
+    failed = platform.run("batch", code=1)
+    assert "does not run" in failed.err
+    platform.run("up")
+    assert platform.batch()["tables"]["fact_payment"]["updated"] == 9
+    platform.assert_equal()
+
+
+def test_the_demonstration_holds_beside_another_platform(platform, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "demo", "--directory", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {
+        "source_equals_warehouse",
+        "source_equals_lake",
+        "silent_update_arrived",
+        "late_commit_arrived",
+        "history_kept",
+        "rerun_changes_nothing",
+    } <= set(report["proofs"])
+    assert set(report["proofs"].values()) == {True}
+    for batch in report["batches"]:
+        assert {"extract", "transform", "load"} <= set(batch["seconds"])
+        assert all({"rows_read", "inserted", "updated"} == set(t) for t in batch["tables"].values())
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.json"]
+
+
+def test_z_destroy_leaves_nothing(platform):
+    platform.run("destroy")
+    assert not platform.home.exists() and platform.processes("") == []
