@@ -1,7 +1,9 @@
 """Opening a PostgreSQL connection: TLS, time limits, and errors that tell no secret."""
 
+import hashlib
 import tempfile
 from enum import StrEnum
+from pathlib import Path
 
 import psycopg
 from psycopg import errors
@@ -50,16 +52,21 @@ def connect(
         "keepalives_idle": 30,
         "target_session_attrs": "any",
     }
-    if tls in (TlsMode.VERIFY_FULL, TlsMode.VERIFY_CA):
-        parameters["sslrootcert"] = "system"
     if details.ca_certificate:
-        with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
-            file.write(details.ca_certificate)
-        parameters["sslrootcert"] = file.name
+        parameters["sslrootcert"] = str(_certificate_file(details.ca_certificate))
+    elif tls is TlsMode.VERIFY_FULL:
+        parameters["sslrootcert"] = "system"
     try:
         return psycopg.connect(**parameters)  # type: ignore[arg-type]
     except psycopg.Error as error:
         raise _explain(error, what, secret_id, tls) from None
+
+
+def _certificate_file(text: str) -> Path:
+    """Write a certificate where libpq can read it; the same text always goes to the same file."""
+    file = Path(tempfile.gettempdir()) / f"ca-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pem"
+    file.write_text(text)
+    return file
 
 
 def _explain(error: psycopg.Error, what: str, secret_id: str, tls: TlsMode) -> Exception:

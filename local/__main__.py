@@ -20,11 +20,13 @@ from local.home import ROOT, Home
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(stderr=True)
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 120)
 
 HomeOption = Annotated[Path, typer.Option("--home", help="Directory of the platform.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_HOME = ROOT / ".local"
+#: Exit code of a command that Ctrl-C ended.
+INTERRUPTED = 130
 Format = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 
 
@@ -216,22 +218,24 @@ def _status(text: str, quiet: bool) -> contextlib.AbstractContextManager[Any]:
 def main() -> int:
     """Run a command; every failure is one message and an exit code that is not 0."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # the code of an exit that was asked for, 130 for Ctrl-C
     except LocalError as error:
         return _fail(str(error), 1)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("Interrupted. Nothing is lost: what was committed goes on, the rest is done by the next run.", 130)
+        code = INTERRUPTED
     except OSError as error:
         if error.errno == errno.ENOSPC:
             return _fail("The disk is full. Free some space and run the command again; nothing is lost.", 1)
         return _fail(f"{type(error).__name__}: {error}", 1)
-    except typer.Exit as stop:
-        return stop.exit_code
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")):  # usage
             return _fail(error.format_message() if hasattr(error, "format_message") else str(error), 2)
         return _unexpected(error)
-    return 0
+    if code == INTERRUPTED:
+        return _fail(
+            "Interrupted. Nothing is lost: what was committed goes on, the rest is done by the next run.", code
+        )
+    return code if isinstance(code, int) else 0
 
 
 def _unexpected(error: Exception) -> int:

@@ -68,9 +68,15 @@ class Platform:
         found = []
         for process in psutil.process_iter(["cmdline"]):
             line = " ".join(process.info["cmdline"] or [])
-            if marker in line and str(self.home) in line:
+            if marker in line and (str(self.home) in line or self._belongs(process)):
                 found.append(process)
         return found
+
+    def _belongs(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("TMPDIR", "").startswith(str(self.home))
+        except psutil.Error:
+            return False
 
     def kill(self, marker: str, seconds: float = 60) -> None:
         """Kill -9 the processes with `marker`, and their children, once there are any."""
@@ -99,7 +105,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     platform = Platform(directory / "home", servers["source"], servers["warehouse"])
     arguments = ("up", "--source", servers["source"].url, "--warehouse", servers["warehouse"].url)
     interrupted = platform.start(*arguments)
-    while not platform.processes("local.emulator") and not (platform.home / "logs" / "cdk-bootstrap.log").exists():
+    while not (platform.home / "logs" / "cdk-bootstrap.log").exists():
         time.sleep(0.1)
     interrupted.send_signal(signal.SIGINT)
     _, platform.interruption = interrupted.communicate(timeout=120)
