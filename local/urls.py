@@ -1,5 +1,6 @@
 """libpq connection URIs and the secrets made of them."""
 
+import getpass
 import json
 
 import psycopg
@@ -29,7 +30,7 @@ def secret_from_url(url: str, what: str) -> str:
         raise LocalError(
             f"--{what} is not a PostgreSQL connection URI (postgresql://user:password@host:port/database)."
         ) from None
-    user = parts.get("user") or "postgres"
+    user = parts.get("user") or getpass.getuser()  # as libpq does
     return json.dumps(
         {
             "host": parts.get("host") or parts.get("hostaddr") or "127.0.0.1",

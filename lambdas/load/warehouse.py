@@ -1,5 +1,6 @@
 """Gateway to the warehouse: one transaction for each publication, under one advisory lock."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -177,13 +178,15 @@ def _check(found: dict[str, dict[str, tuple[str, bool]]]) -> None:
 
 
 def _fits(found: str, wanted: str) -> bool:
+    """Tell whether a column takes every value of the wanted type, or refuses it loudly: nothing is cut off in silence."""
     families = {
-        "integer": ("integer", "bigint"),
-        "bigint": ("bigint",),
-        "varchar": ("character varying", "text"),
-        "time": ("time without time zone", "time(3) without time zone", "time(6) without time zone"),
+        "integer": r"integer|bigint",
+        "bigint": r"integer|bigint",
+        "varchar": r"character varying(\(\d+\))?|text",
+        "time": r"time(\([3-6]\))? without time zone",
+        "numeric(10,2)": r"numeric(\(\d+,[2-9]\))?",
     }
-    return found in families.get(wanted, (wanted,))
+    return re.fullmatch(families.get(wanted, re.escape(wanted)), found) is not None
 
 
 def _names(names: Iterable[str]) -> sql.Composed:

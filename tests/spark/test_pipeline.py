@@ -317,3 +317,65 @@ def test_calendar_grows_with_the_facts(pipeline, spark):
     assert days == [(365, "Friday", 4)]
     (row,) = pipeline.warehouse("select * from dim_date where date_id = '2031-03-02'")
     assert row[1:] == (2031, 3, 2, 7, "Sunday", "March", 1)
+
+
+def test_an_empty_source_is_a_batch_of_nothing_and_what_comes_then_arrives(servers, spark, monkeypatch):
+    from local.simulator.business import create_schema, seed
+    from tests.support.pipeline import Pipeline
+
+    pipeline = Pipeline(servers, monkeypatch, empty=True)
+    with pipeline.source() as connection:
+        create_schema(connection)
+    assert pipeline.run(spark) == 1
+    assert pipeline.warehouse("select count(*) from current_sales_order") == [(0,)]
+    with pipeline.source() as connection:
+        seed(connection, days=3)
+    assert pipeline.run(spark) == 2
+    pipeline.assert_equal()
+
+
+def test_record_ids_are_gapless_and_follow_the_keys_over_many_partitions(pipeline, spark, monkeypatch):
+    monkeypatch.setattr("glue_jobs.star.versions.ROWS_PER_PARTITION", 7)
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        business_day(connection)
+    pipeline.run(spark)
+    pipeline.assert_equal()
+    for fact, record, key in (
+        ("fact_sales_order", "sales_record_id", "sales_order_id"),
+        ("fact_payment", "payment_record_id", "payment_id"),
+    ):
+        rows = pipeline.warehouse(f"select {record}, {key} from {fact} order by 1")
+        assert [r[0] for r in rows] == list(range(1, len(rows) + 1))
+        first = pipeline.document(pipeline.processed, publication_key(1))["tables"][fact]["last_record_id"]
+        for part in (rows[:first], rows[first:]):
+            assert [r[1] for r in part] == sorted(r[1] for r in part)
+
+
+def test_a_changed_transaction_rewrites_its_range_and_keeps_the_others(pipeline, spark, monkeypatch):
+    from contracts.star import DIM_TRANSACTION
+
+    ranges = replace(DIM_TRANSACTION, partitioning=("truncate(16, transaction_id)",))
+    monkeypatch.setitem(__import__("contracts.star").star.STAR_TABLES, "dim_transaction", ranges)
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        connection.execute("update transaction set transaction_type = 'PURCHASE' where transaction_id in (20, 21)")
+    pipeline.run(spark)
+    pipeline.assert_equal()
+    table = pipeline.document(pipeline.processed, publication_key(2))["tables"]["dim_transaction"]
+    assert (table["inserted"], table["updated"]) == (0, 2)
+    assert sum(f["rows"] for f in table["files"]) == 16
+
+
+def test_columns_that_the_contract_gains_are_added_to_the_lake(pipeline, spark, monkeypatch):
+    from contracts.star import DIM_DESIGN
+    from contracts.table import Column
+    from contracts.types import TEXT
+    from glue_jobs.lake import Lake
+
+    pipeline.run(spark)
+    lake = Lake(spark, pipeline.database, pipeline.processed)
+    grown = replace(DIM_DESIGN, columns=(*DIM_DESIGN.columns, Column("colour", TEXT, "It's new.", nullable=True)))
+    lake.ensure(grown)
+    lake.ensure(grown)
+    assert "colour" in lake.read(grown).columns and lake.read(grown).where("colour is null").count() > 0
