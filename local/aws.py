@@ -13,7 +13,7 @@ import boto3
 
 from local.errors import PlatformDownError, ProcessFailedError
 from local.home import ROOT, Home
-from local.processes import free_port, is_running, stop_group, tail
+from local.processes import end_leftovers, free_port, is_running, stop_group, tail
 from local.tools import java_home
 
 ACCOUNT = "000000000001"
@@ -65,6 +65,7 @@ class Aws:
         """Stop the emulator cleanly, so that it keeps its state, and end what it started."""
         if (pid := self._pid()) is not None:
             stop_group(pid, seconds=30)
+        end_leftovers(self._home.tmp)
         self._pid_file.unlink(missing_ok=True)
 
     def is_running(self) -> bool:

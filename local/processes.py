@@ -46,6 +46,16 @@ def stop_group(pid: int, seconds: float) -> None:
         return
 
 
+def end_leftovers(scratch: Path) -> None:
+    """Kill what a killed emulator left behind: processes whose temporary directory is `scratch`."""
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get("TMPDIR") == str(scratch):
+                process.kill()
+        except psutil.Error:
+            continue
+
+
 def tail(file: Path, lines: int = 15) -> str:
     """Return the last lines of a log file."""
     return "\n".join(file.read_text("utf-8", errors="replace").splitlines()[-lines:]) if file.exists() else ""

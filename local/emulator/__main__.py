@@ -2,9 +2,10 @@
 
 import signal
 import sys
+import threading
 from importlib import metadata
 
-from local.emulator import athena, cloudformation, glue, iam
+from local.emulator import athena, cloudformation, glue, iam, s3
 
 VERSION = "1.5.33"
 
@@ -22,11 +23,14 @@ def main() -> None:
     cloudformation.install()
     glue.install()
     iam.install()
+    s3.install()
 
-    def enforce_iam(*_: object) -> None:
+    def deployed(*_: object) -> None:
+        """Enforce IAM from now on, and keep what was deployed even if this process is killed."""
         app.AUTH = True
+        threading.Thread(target=lambda: app.save_all(app._build_persistence_save_dict()), daemon=True).start()
 
-    signal.signal(signal.SIGUSR1, enforce_iam)
+    signal.signal(signal.SIGUSR1, deployed)
     app.main()
 
 

@@ -7,6 +7,7 @@ own credentials. Runs of a job with one concurrent run queue, as job run queuing
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,6 +16,9 @@ import zipfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+
+#: Free space that a run needs to begin.
+SCRATCH_BYTES = 64 * 2**20
 
 _queues: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -35,6 +39,7 @@ def install() -> None:
         with _queues[job_name]:
             run["JobRunState"] = "RUNNING"
             try:
+                _check_room()
                 _run(run, job, args, script_path)
             except OSError as error:
                 run["JobRunState"], run["ErrorMessage"] = "FAILED", f"{type(error).__name__}: {error}"
@@ -65,6 +70,16 @@ class _NoDocker:
     """Makes the emulator believe that it can run Spark."""
 
     images = type("Images", (), {"get": staticmethod(lambda name: name)})
+
+
+def _check_room() -> None:
+    """Refuse a run that would fail with Spark's stack traces for want of space."""
+    free = shutil.disk_usage(os.environ["TMPDIR"]).free
+    if free < SCRATCH_BYTES:
+        raise OSError(
+            f"The disk is full: Spark needs {SCRATCH_BYTES // 2**20} MiB for temporary files, {free // 2**20} MiB are free. "
+            f"Free some space; the batch waits."
+        )
 
 
 def _run(run: dict[str, Any], job: dict[str, Any], args: dict[str, Any], script_path: str) -> None:
