@@ -12,6 +12,9 @@ from lambdas.errors import SourceSchemaError
 from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Survey
 
 
+_IDENTITY = {"system_identifier": "cluster", "timeline": "timeline", "database_oid": "database"}
+
+
 class SourceSnapshot(Protocol):
     """What the logic asks of a snapshot."""
 
@@ -114,8 +117,10 @@ def why_everything(previous: Manifest | None, identity: SourceIdentity, horizon:
     """Return why this extraction must read everything, or "" when the previous horizon can be trusted."""
     if previous is None:
         return "first batch"
-    if previous.source != identity:
-        return "the source is another cluster, timeline or database than before"
+    for attribute, what in _IDENTITY.items():
+        before, now = getattr(previous.source, attribute), getattr(identity, attribute)
+        if before != now:
+            return f"the source is another {what} than before ({before}, now {now})"
     if horizon < previous.horizon:
         return "the horizon went backwards"
     if next_xid - previous.horizon > COMPARABLE_AGE:

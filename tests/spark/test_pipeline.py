@@ -301,7 +301,7 @@ def test_source_replaced_by_another_database_is_read_whole(pipeline, spark):
     pipeline.servers.client("secretsmanager").put_secret_value(
         SecretId=pipeline.secrets["source"], SecretString=secret_from_url(other, "source")
     )
-    assert "another cluster" in pipeline.extract()["reason"]
+    assert "another database" in pipeline.extract()["reason"]
     pipeline.transform(spark)
     assert pipeline.load()["loaded"] == [2]
     pipeline.assert_equal()
