@@ -11,7 +11,6 @@ from contracts.table import Reading, SourceTable
 from lambdas.errors import SourceSchemaError
 from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Survey
 
-
 _IDENTITY = {"system_identifier": "cluster", "timeline": "timeline", "database_oid": "database"}
 
 

@@ -25,6 +25,12 @@ from lambdas.errors import PrivilegeError, SourceReadError
 #: A horizon further back than this (in transactions) is not comparable by age(), with room to spare.
 COMPARABLE_AGE = 2**31 - 10**8
 
+# The timeline that is written now: the control file learns of a promotion only with the next checkpoint.
+_TIMELINE = sql.SQL(
+    "case when pg_is_in_recovery() then (select timeline_id from pg_control_checkpoint()) "
+    "else ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int end"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnFound:
@@ -57,11 +63,11 @@ class Snapshot:
             row = self._row(
                 sql.SQL(
                     "select (select system_identifier::text from pg_control_system()), "
-                    "(select timeline_id from pg_control_checkpoint()), "
+                    "{timeline}, "
                     "(select oid::bigint from pg_database where datname = current_database()), "
                     "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
                     "pg_snapshot_xmax(pg_current_snapshot())::text::bigint, now()"
-                )
+                ).format(timeline=_TIMELINE)
             )
         identity = SourceIdentity(system_identifier=row[0], timeline=row[1], database_oid=row[2])
         return identity, row[3], row[4], row[5].astimezone(UTC)
@@ -173,8 +179,9 @@ def normalise_type(type_name: str) -> str:
 
 
 def _changed_since(horizon: int) -> sql.Composable:
-    # xid is 32 bits: the epoch is dropped here, and the caller made sure that the age is comparable.
-    return sql.SQL("age(xmin) <= age({}::xid)").format(sql.Literal(str(horizon % 2**32)))
+    # xid is 32 bits: the epoch is dropped here, and the caller made sure that the age is comparable. A row that
+    # was frozen more than 2^31 transactions ago shows a negative age: it is older than any horizon.
+    return sql.SQL("age(xmin) between 0 and age({}::xid)").format(sql.Literal(str(horizon % 2**32)))
 
 
 def _explain(error: psycopg.Error, what: str) -> NoReturn:

@@ -1,0 +1,138 @@
+"""Concurrent writers against the extraction, and against the reader that everybody writes first.
+
+``STRESS_SECONDS`` sets how long the writers write: 8 in the suite, 60 for ``make stress``.
+"""
+
+import csv
+import io
+import os
+import random
+import threading
+import time
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from contracts.batch import manifest_key
+
+SECONDS = int(os.environ.get("STRESS_SECONDS", "8"))
+WRITERS = 12
+COLUMNS = "sales_order_id, staff_id, units_sold, agreed_delivery_date"
+INSERT = (
+    "insert into sales_order (last_updated, design_id, staff_id, counterparty_id, units_sold, unit_price, currency_id, "
+    "agreed_delivery_date, agreed_payment_date, agreed_delivery_location_id) "
+    "values (now(), 1, 1, 1, %s, 2.5, 1, '2024-01-01', '2024-01-01', 1)"
+)
+PICK = "(select sales_order_id from sales_order order by random() limit 1 for update skip locked)"
+
+
+def _change(connection, draw):
+    """One change: an insert, an honest update, a silent one, or one stamped by the client's own clock."""
+    kind = draw.random()
+    if kind < 0.4:
+        connection.execute(INSERT, (draw.randint(1, 10**6),))
+    elif kind < 0.6:
+        connection.execute(
+            f"update sales_order set units_sold = units_sold + 1, last_updated = now() where sales_order_id = {PICK}"
+        )
+    elif kind < 0.8:
+        connection.execute(f"update sales_order set staff_id = staff_id % 20 + 1 where sales_order_id = {PICK}")
+    else:
+        late = timedelta(seconds=draw.uniform(-5, 1))
+        connection.execute(
+            f"update sales_order set units_sold = units_sold + 1, last_updated = now() + %s where sales_order_id = {PICK}",
+            (late,),
+        )
+
+
+def _write(url, seed, stop, counts):
+    draw = random.Random(seed)
+    with psycopg.connect(url) as connection:
+        while not stop.is_set():
+            try:
+                for _ in range(draw.randint(1, 4)):
+                    _change(connection, draw)
+                if draw.random() < 0.3:
+                    try:
+                        with connection.transaction():  # a savepoint: its rows carry an id of their own
+                            _change(connection, draw)
+                            if draw.random() < 0.5:
+                                raise psycopg.Rollback
+                    except psycopg.Rollback:
+                        pass
+                time.sleep(draw.choice([0, 0, 0.01, 0.05]) if draw.random() > 0.04 else draw.uniform(0.5, 3))
+                connection.commit() if draw.random() < 0.9 else connection.rollback()
+                counts[seed] += 1
+            except psycopg.errors.DeadlockDetected:
+                connection.rollback()
+
+
+class HorizonReader:
+    """Ours: the extraction, replayed from the parts that the batches name."""
+
+    def __init__(self, pipeline):
+        self._pipeline, self.rows, self.batches, self.read = pipeline, {}, 0, 0
+
+    def step(self):
+        batch = self._pipeline.extract()["batch"]
+        if batch is None:
+            return
+        self.batches += 1
+        entry = self._pipeline.document(self._pipeline.ingestion, manifest_key(batch))["tables"]["sales_order"]
+        for part in entry["parts"]:
+            text = (
+                self._pipeline.s3.get_object(Bucket=self._pipeline.ingestion, Key=part["key"])["Body"].read().decode()
+            )
+            for row in csv.DictReader(io.StringIO(text)):
+                self.read += 1
+                self.rows[int(row["sales_order_id"])] = tuple(row[c] for c in COLUMNS.split(", "))
+
+
+class TimestampReader:
+    """Everybody's: what was updated since the newest update that was seen."""
+
+    def __init__(self, pipeline):
+        self._pipeline, self.rows, self.batches, self.read = pipeline, {}, 0, 0
+        self._watermark = "-infinity"
+
+    def step(self):
+        self.batches += 1
+        with self._pipeline.source() as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            rows = connection.execute(
+                f"select {COLUMNS}, last_updated::text from sales_order where last_updated > %s::timestamp",
+                (self._watermark,),
+            ).fetchall()
+        for *values, stamp in rows:
+            self.read += 1
+            self.rows[values[0]] = tuple(map(str, values))
+            self._watermark = max(self._watermark, stamp) if self._watermark != "-infinity" else stamp
+
+
+@pytest.mark.parametrize(("reader_class", "loses"), [(HorizonReader, False), (TimestampReader, True)])
+def test_g1_no_row_is_missing_or_stale_under_concurrent_writers(pipeline, reader_class, loses, caplog):
+    caplog.set_level("ERROR")
+    reader, stop, counts = reader_class(pipeline), threading.Event(), [0] * WRITERS
+    writers = [threading.Thread(target=_write, args=(pipeline.source_url, n, stop, counts)) for n in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        reader.step()
+    stop.set()
+    for writer in writers:
+        writer.join()
+    for _ in range(2):
+        reader.step()
+    with pipeline.source() as connection:
+        truth = {row[0]: tuple(map(str, row)) for row in connection.execute(f"select {COLUMNS} from sales_order")}
+    missing = truth.keys() - reader.rows.keys()
+    stale = [key for key in truth.keys() & reader.rows.keys() if truth[key] != reader.rows[key]]
+    ghosts = reader.rows.keys() - truth.keys()
+    print(
+        f"{reader_class.__name__}: {SECONDS} s, {sum(counts)} transactions, {len(truth)} rows, {reader.batches} reads of "
+        f"{reader.read} rows: {len(missing)} missing, {len(stale)} stale, {len(ghosts)} ghosts"
+    )
+    assert sum(counts) > 10 * SECONDS and not ghosts
+    assert bool(missing or stale) is loses
