@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo check test format lint types unit synth deploy lock clean
+.PHONY: help setup demo check test stress format lint types unit synth deploy lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ types: setup ## check the types
 
 unit: setup ## unit tests only
 	$(PY) -m pytest tests/unit
+
+stress: setup ## 12 writers for 60 s against the extraction, five times
+	for run in 1 2 3 4 5; do STRESS_SECONDS=60 $(PY) -m pytest -q -s tests/postgres/test_stress.py -k Horizon | grep -E "Reader:|passed|failed"; done
 
 synth: setup ## synthesise the templates, without credentials or network (ENV=dev)
 	$(CDK) synth --quiet --context env=$(ENV)

@@ -55,6 +55,7 @@ class PipelineStack(cdk.Stack):
                 "SOURCE_SCHEMA": settings.source_schema,
                 "SOURCE_TLS": settings.source_tls,
                 "PART_BYTES": str(settings.part_megabytes * 2**20),
+                "COMPRESS_PARTS": str(settings.compress_parts).lower(),
             },
         )
         role = self.extract.role

@@ -37,8 +37,8 @@ class Settings(BaseModel):
         How old a batch may be that the warehouse does not show, before the alarm.
     source_schema, source_tls, warehouse_schema, warehouse_tls
         See the functions' own settings.
-    part_megabytes
-        Size of a CSV part.
+    part_megabytes, compress_parts
+        CSV in a part, and whether parts are gzip files.
     enforce_tls
         Whether buckets and topic refuse plain HTTP. Off only where AWS is an emulator.
     lambda_wheels
@@ -70,6 +70,7 @@ class Settings(BaseModel):
     warehouse_schema: str = Field(default="public", min_length=1)
     warehouse_tls: TlsMode = "verify-full"
     part_megabytes: int = Field(default=64, ge=5, le=1024)
+    compress_parts: bool = False
     enforce_tls: bool = True
     lambda_wheels: bool = True
     keep_data: bool = True

@@ -8,6 +8,8 @@ SOURCE_CHECKED = "SourceChecked"
 BATCHES_COMMITTED = "BatchesCommitted"
 #: Rows written to the ingestion bucket.
 ROWS_EXTRACTED = "RowsExtracted"
+#: Seconds for which an open source transaction has held the horizon back, so that rows are read again.
+HORIZON_HELD_BACK = "HorizonHeldBack"
 #: Publications loaded into the warehouse.
 PUBLICATIONS_LOADED = "PublicationsLoaded"
 #: Seconds from a batch's source snapshot to its visibility in the warehouse.

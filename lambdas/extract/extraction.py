@@ -39,6 +39,12 @@ class Plan:
         Horizon to read from, or None for everything.
     reads
         For each table ``changed``, ``whole`` or ``nothing``.
+    columns
+        For each table the contract's columns, then those that the source has beyond it.
+    unknown_tables
+        Tables of the source that the contract does not know; they are not read.
+    held_back_seconds
+        For how long, at least, a transaction that is still open has held the horizon back; 0 when none does.
     """
 
     batch: int
@@ -49,6 +55,9 @@ class Plan:
     snapshot_time: datetime
     surveys: dict[str, Survey]
     reads: dict[str, str]
+    columns: dict[str, tuple[str, ...]]
+    unknown_tables: tuple[str, ...]
+    held_back_seconds: float
 
     @property
     def is_empty(self) -> bool:
@@ -64,7 +73,8 @@ def plan(snapshot: SourceSnapshot, previous: Manifest | None) -> Plan:
     SourceSchemaError
         Naming every difference; nothing has been written.
     """
-    check_schema(snapshot.columns())
+    found = snapshot.columns()
+    check_schema(found)
     identity, horizon, next_xid, snapshot_time = snapshot.position()
     reason = why_everything(previous, identity, horizon, next_xid)
     since = None if reason or previous is None else previous.horizon
@@ -78,6 +88,9 @@ def plan(snapshot: SourceSnapshot, previous: Manifest | None) -> Plan:
         snapshot_time=snapshot_time,
         surveys=surveys,
         reads=_reads(surveys, everything=bool(reason)),
+        columns={name: (*table.column_names, *_beyond(found[name], table)) for name, table in SOURCE_TABLES.items()},
+        unknown_tables=tuple(sorted(found.keys() - SOURCE_TABLES.keys())),
+        held_back_seconds=_held_back(previous, since, horizon, next_xid, snapshot_time),
     )
 
 
@@ -140,15 +153,30 @@ def build_manifest(plan: Plan, parts: Mapping[str, tuple[Part, ...]]) -> Manifes
         tables={
             name: TableExtract(
                 read=plan.reads[name],
-                columns=table.column_names,
+                columns=plan.columns[name],
                 parts=parts.get(name, ()),
                 rows=sum(p.rows for p in parts.get(name, ())),
                 source_count=plan.surveys[name].count,
                 source_key_checksum=plan.surveys[name].key_checksum,
             )
-            for name, table in SOURCE_TABLES.items()
+            for name in SOURCE_TABLES
         },
     )
+
+
+def news(plan: Plan, previous: Manifest | None) -> list[str]:
+    """Return what the source has beyond the contract and the previous batch did not have: worth one warning."""
+    found = []
+    for name, columns in plan.columns.items():
+        before = previous.tables[name].columns if previous else ()
+        for column in columns:
+            if column not in SOURCE_TABLES[name].column_names and column not in before:
+                found.append(
+                    f"column {name}.{column} is not in the contract: extracted and kept in the log, not remodelled"
+                )
+    if plan.reason:
+        found += [f"table {name} is not in the contract: not read" for name in plan.unknown_tables]
+    return found
 
 
 def adds_nothing(manifest: Manifest, previous: Manifest | None) -> bool:
@@ -163,6 +191,19 @@ def adds_nothing(manifest: Manifest, previous: Manifest | None) -> bool:
         extract.read == "nothing" or extract.content == previous.tables[name].content
         for name, extract in manifest.tables.items()
     )
+
+
+def _beyond(found: Mapping[str, ColumnFound], table: SourceTable) -> list[str]:
+    return [name for name in found if name not in table.column_names]
+
+
+def _held_back(
+    previous: Manifest | None, since: int | None, horizon: int, next_xid: int, snapshot_time: datetime
+) -> float:
+    """Seconds since the horizon was first seen where it still is, if a transaction keeps it there."""
+    if previous is None or since is None or horizon > since or next_xid == horizon:
+        return 0.0
+    return (snapshot_time - datetime.fromisoformat(previous.snapshot_time)).total_seconds()
 
 
 def _reads(surveys: Mapping[str, Survey], *, everything: bool) -> dict[str, str]:

@@ -10,11 +10,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contracts.batch import Manifest, Part, manifest_key, part_key
 from contracts.errors import ContractError, DuplicateNumberError
-from contracts.metrics import BATCHES_COMMITTED, ROWS_EXTRACTED, SOURCE_CHECKED
+from contracts.metrics import BATCHES_COMMITTED, HORIZON_HELD_BACK, ROWS_EXTRACTED, SOURCE_CHECKED
 from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket, newest_manifest
 from lambdas.errors import PlatformError
-from lambdas.extract.extraction import Plan, adds_nothing, build_manifest, plan
+from lambdas.extract.extraction import Plan, adds_nothing, build_manifest, news, plan
 from lambdas.extract.parts import write_parts
 from lambdas.extract.settings import ExtractSettings
 from lambdas.extract.source import Snapshot, open_snapshot
@@ -77,9 +77,12 @@ def extract(settings: ExtractSettings) -> dict[str, Any]:
         ) as snapshot,
     ):
         todo = plan(snapshot, previous)
+        metrics.add_metric(HORIZON_HELD_BACK, MetricUnit.Seconds, todo.held_back_seconds)
         if todo.is_empty:
             return _no_batch("nothing changed")
         parts = _read(snapshot, todo, bucket, settings)
+    for warning in news(todo, previous):
+        logger.warning(warning)
     manifest = build_manifest(todo, parts)
     if adds_nothing(manifest, previous):
         return _no_batch("nothing changed: the rows read again were in the previous batch")
@@ -88,18 +91,20 @@ def extract(settings: ExtractSettings) -> dict[str, Any]:
 
 def _read(snapshot: Snapshot, todo: Plan, bucket: Bucket, settings: ExtractSettings) -> dict[str, tuple[Part, ...]]:
     attempt = uuid.uuid4().hex[:12]
+    suffix = "csv.gz" if settings.compress_parts else "csv"
     parts = {}
     for name, read in todo.reads.items():
         if read == "nothing":
             continue
         since = todo.since if read == "changed" else None
-        with snapshot.copy(SOURCE_TABLES[name], since) as messages:
+        with snapshot.copy(SOURCE_TABLES[name], todo.columns[name], since) as messages:
             parts[name] = write_parts(
                 bucket.client,
                 bucket.name,
                 messages,
-                lambda part, name=name: part_key(name, todo.snapshot_time, todo.batch, attempt, part),  # type: ignore[misc]
+                lambda part, name=name: part_key(name, todo.snapshot_time, todo.batch, attempt, part, suffix),  # type: ignore[misc]
                 settings.part_bytes,
+                compress=settings.compress_parts,
             )
         logger.info("table read", table=name, read=read, rows=sum(p.rows for p in parts[name]))
     return parts

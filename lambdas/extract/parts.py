@@ -1,10 +1,11 @@
 """Gateway for bytes: COPY rows become immutable CSV objects, streamed by multipart upload.
 
 PostgreSQL sends one CopyData message for each row, so a part always ends where a row ends. Memory
-is one buffer of 8 MiB, whatever the size of the table.
+is two buffers of 8 MiB, whatever the size of the table.
 """
 
 import hashlib
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,7 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from contracts.batch import Part
 from contracts.errors import StorageError
 
+#: Bytes of CSV that are packed, and of body that are sent, at a time. S3 wants 5 MiB at least.
 CHUNK = 8 * 2**20
+#: The fastest; a higher level costs more time than it saves.
+GZIP_LEVEL = 1
 
 
 def write_parts(
@@ -22,6 +26,8 @@ def write_parts(
     messages: Iterable[bytes | bytearray | memoryview],
     key: Callable[[int], str],
     part_bytes: int,
+    *,
+    compress: bool = False,
 ) -> tuple[Part, ...]:
     """Write the CSV in `messages` as parts of about `part_bytes`, each with the header.
 
@@ -34,7 +40,9 @@ def write_parts(
     key
         Gives the key of part 1, 2, 3 …
     part_bytes
-        Size after which a part is closed.
+        Bytes of CSV after which a part is closed.
+    compress
+        Whether parts are gzip files.
 
     Raises
     ------
@@ -48,9 +56,9 @@ def write_parts(
     try:
         for row in rows:
             if upload is None:
-                upload = _Upload(client, bucket, key(len(parts) + 1), header)
+                upload = _Upload(client, bucket, key(len(parts) + 1), header, compress=compress)
             upload.write(row)
-            if upload.size >= part_bytes:
+            if upload.csv_bytes >= part_bytes:
                 parts.append(upload.close())
                 upload = None
         if upload is not None:
@@ -68,39 +76,43 @@ def write_parts(
 class _Upload:
     """One object: a plain put when it is small, a multipart upload when it is not."""
 
-    def __init__(self, client: Any, bucket: str, key: str, header: bytes) -> None:
+    def __init__(self, client: Any, bucket: str, key: str, header: bytes, *, compress: bool) -> None:
         self._client = client
         self._target = {"Bucket": bucket, "Key": key}
-        self._buffer = bytearray(header)
+        self._gzip = zlib.compressobj(GZIP_LEVEL, wbits=zlib.MAX_WBITS | 16) if compress else None
+        self._type = "application/gzip" if compress else "text/csv"
+        self._csv = bytearray(header)  # not compressed yet
+        self._body = bytearray()  # to be sent
         self._digest = hashlib.sha256()
         self._sent = 0
         self._rows = 0
+        self.csv_bytes = len(header)
         self._upload_id: str | None = None
         self._etags: list[dict[str, Any]] = []
 
-    @property
-    def size(self) -> int:
-        return self._sent + len(self._buffer)
-
     def write(self, row: bytes | bytearray | memoryview) -> None:
-        self._buffer += row
+        self._csv += row
         self._rows += 1
-        if len(self._buffer) >= CHUNK:
-            self._flush()
+        self.csv_bytes += len(row)
+        if len(self._csv) >= CHUNK:
+            self._pack()
+            if len(self._body) >= CHUNK:
+                self._send()
 
     def close(self) -> Part:
+        self._pack()
+        if self._gzip:
+            self._body += self._gzip.flush()
         if self._upload_id is None:
-            self._digest.update(self._buffer)
-            self._sent = len(self._buffer)
-            self._client.put_object(**self._target, Body=bytes(self._buffer), ContentType="text/csv")
+            self._take()
+            self._client.put_object(**self._target, Body=bytes(self._body), ContentType=self._type)
         else:
-            if self._buffer:
-                self._flush()
+            if self._body:
+                self._send()
             self._client.complete_multipart_upload(
                 **self._target, UploadId=self._upload_id, MultipartUpload={"Parts": self._etags}
             )
             self._upload_id = None
-        self._buffer = bytearray()
         return Part(key=self._target["Key"], bytes=self._sent, rows=self._rows, sha256=self._digest.hexdigest())
 
     def abort(self) -> None:
@@ -111,15 +123,28 @@ class _Upload:
             except (ClientError, BotoCoreError):
                 return
 
-    def _flush(self) -> None:
+    def _pack(self) -> None:
+        """Move the CSV to the body, compressed if it is to be."""
+        if self._gzip:
+            self._body += self._gzip.compress(self._csv)
+        elif self._body:
+            self._body += self._csv
+        else:
+            self._body = self._csv
+        self._csv = bytearray()
+
+    def _take(self) -> None:
+        self._digest.update(self._body)
+        self._sent += len(self._body)
+
+    def _send(self) -> None:
         if self._upload_id is None:
-            answer = self._client.create_multipart_upload(**self._target, ContentType="text/csv")
+            answer = self._client.create_multipart_upload(**self._target, ContentType=self._type)
             self._upload_id = answer["UploadId"]
         number = len(self._etags) + 1
-        self._digest.update(self._buffer)
+        self._take()
         answer = self._client.upload_part(
-            **self._target, UploadId=self._upload_id, PartNumber=number, Body=bytes(self._buffer)
+            **self._target, UploadId=self._upload_id, PartNumber=number, Body=bytes(self._body)
         )
         self._etags.append({"PartNumber": number, "ETag": answer["ETag"]})
-        self._sent += len(self._buffer)
-        self._buffer = bytearray()
+        self._body = bytearray()

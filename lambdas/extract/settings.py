@@ -18,7 +18,9 @@ class ExtractSettings(BaseSettings):
     source_tls
         How the source's identity is checked.
     part_bytes
-        Size at which a CSV part is closed and the next begun.
+        Bytes of CSV after which a part is closed and the next begun.
+    compress_parts
+        Whether parts are ``.csv.gz``; worth it for large sources.
     statement_timeout_seconds, lock_timeout_seconds
         How long one statement may run, and wait for a lock, in the source.
     """
@@ -30,5 +32,6 @@ class ExtractSettings(BaseSettings):
     source_schema: str = "public"
     source_tls: TlsMode = TlsMode.VERIFY_FULL
     part_bytes: int = Field(default=64 * 2**20, ge=1)
+    compress_parts: bool = False
     statement_timeout_seconds: int = Field(default=840, ge=1)
     lock_timeout_seconds: int = Field(default=10, ge=1)

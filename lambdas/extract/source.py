@@ -7,7 +7,7 @@ then. ``age()`` compares transaction ids safely across wrap-around and needs onl
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,7 +80,7 @@ class Snapshot:
             "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
             "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
             "join pg_type t on t.oid = a.atttypid left join pg_index i on i.indrelid = c.oid and i.indisprimary "
-            "where n.nspname = {schema} and c.relkind in ('r', 'p')"
+            "where n.nspname = {schema} and c.relkind in ('r', 'p') order by c.relname, a.attnum"
         ).format(schema=sql.Literal(self._schema))
         found: dict[str, dict[str, ColumnFound]] = {}
         with self._explained("the system catalog"):
@@ -105,13 +105,13 @@ class Snapshot:
         return Survey(count, checksum, changed)
 
     @contextmanager
-    def copy(self, table: SourceTable, horizon: int | None) -> Iterator[psycopg.Copy]:
-        """Stream the rows changed since `horizon` (or all) as CSV: the header, then one row a message.
+    def copy(self, table: SourceTable, columns: Sequence[str], horizon: int | None) -> Iterator[psycopg.Copy]:
+        """Stream `columns` of the rows changed since `horizon` (or all) as CSV: the header, then one row a message.
 
         NULL is an unquoted empty field and an empty string a quoted one, as COPY writes them.
         """
         query = sql.SQL("copy (select {columns} from {table}{where}) to stdout (format csv, header true)").format(
-            columns=sql.SQL(", ").join(map(sql.Identifier, table.column_names)),
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
             table=self._table(table),
             where=sql.SQL("") if horizon is None else sql.SQL(" where {}").format(_changed_since(horizon)),
         )

@@ -1,6 +1,8 @@
 """The reading rule against a real server, with real concurrent transactions."""
 
+import json
 import threading
+import time
 from contextlib import closing, contextmanager
 
 import psycopg
@@ -19,6 +21,7 @@ from lambdas.errors import (
 from lambdas.extract.handler import extract
 from lambdas.extract.settings import ExtractSettings
 from lambdas.extract.source import open_snapshot
+from local.home import ROOT
 from local.urls import secret_from_url
 
 
@@ -117,10 +120,10 @@ def test_g4_all_tables_come_from_one_snapshot(pipeline, monkeypatch):
 
     plain = handler.write_parts
 
-    def disturbed(*arguments):
+    def disturbed(*arguments, **named):
         with pipeline.source() as connection:
             connection.execute("update sales_order set units_sold = 424242 where sales_order_id = 1")
-        return plain(*arguments)
+        return plain(*arguments, **named)
 
     monkeypatch.setattr(handler, "write_parts", disturbed)
     pipeline.extract()
@@ -176,18 +179,73 @@ def test_g10_a_changed_schema_writes_nothing(pipeline):
     assert pipeline.keys(pipeline.ingestion) == []
 
 
-def test_least_privileged_login_suffices_and_a_missing_grant_is_named(pipeline):
-    role = "reader_" + pipeline.database
+def test_the_documented_role_suffices_and_a_missing_grant_is_named(pipeline):
+    script = (ROOT / "docs" / "sql" / "create_source_role.sql").read_text()
     with pipeline.source() as connection:
-        connection.execute(f"create role {role} login password 'pw'")
-        connection.execute(f"grant select on all tables in schema public to {role}")
-        connection.execute(f"revoke select on payment from {role}")
-    _store(pipeline, pipeline.source_url.replace("postgres:secret-source", f"{role}:pw"))
-    with pytest.raises(PrivilegeError, match="table payment"):
+        connection.execute(script)
+        connection.execute("alter role totesys_extract password 'pw'")
+        connection.execute("revoke select on payment from totesys_extract")
+    try:
+        _store(pipeline, pipeline.source_url.replace("postgres:secret-source", "totesys_extract:pw"))
+        with pytest.raises(PrivilegeError, match="table payment"):
+            pipeline.extract()
+        with pipeline.source() as connection:
+            connection.execute("grant select on payment to totesys_extract")
+        assert pipeline.extract()["batch"] == 1
+    finally:
+        with pipeline.source() as connection:
+            connection.execute("drop owned by totesys_extract")
+            connection.execute("drop role totesys_extract")
+
+
+def test_g10_an_added_column_is_extracted_recorded_and_warned_of_once(pipeline, caplog):
+    pipeline.extract()
+    with pipeline.source() as connection:
+        connection.execute('alter table staff add column "nick ""name""" text')
+        connection.execute("alter table design add column colour text not null default 'red'")
+        connection.execute("create table parrot (id int)")
+        connection.execute('update staff set "nick ""name""" = \'Bö, "x"\' where staff_id = 1')
+    for expected, warnings in ((2, 1), (3, 0)):
+        caplog.clear()
+        assert pipeline.extract()["batch"] == expected
+        assert len([r for r in caplog.records if 'staff.nick "name"' in r.getMessage()]) == warnings
+        entry = pipeline.document(pipeline.ingestion, manifest_key(expected))["tables"]["staff"]
+        assert entry["columns"][-1] == 'nick "name"' and entry["read"] == "whole"
+        with pipeline.source() as connection:
+            connection.execute("update staff set department_id = department_id % 8 + 1 where staff_id = 2")
+    assert any('"Bö, ""x"""' in line for line in _parts(pipeline, 3, "staff"))
+
+
+def test_tables_that_the_contract_does_not_know_are_mentioned_with_a_full_batch_only(pipeline, caplog):
+    with pipeline.source() as connection:
+        connection.execute("create table parrot (id int)")
+    pipeline.extract()
+    mentions = [r.getMessage() for r in caplog.records if "is not in the contract" in r.getMessage()]
+    assert mentions == ["table parrot is not in the contract: not read"]
+    caplog.clear()
+    with pipeline.source() as connection:
+        connection.execute("update staff set department_id = department_id % 8 + 1 where staff_id = 2")
+    pipeline.extract()
+    assert "parrot" not in caplog.text
+
+
+def test_a_transaction_that_holds_the_horizon_back_is_measured(pipeline, capsys):
+    def held_back():
+        capsys.readouterr()
         pipeline.extract()
-    with pipeline.source() as connection:
-        connection.execute(f"grant select on payment to {role}")
-    assert pipeline.extract()["batch"] == 1
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"HorizonHeldBack"' in line]
+        return lines[-1]["HorizonHeldBack"][0]
+
+    assert held_back() == 0
+    with psycopg.connect(pipeline.source_url) as holding:
+        holding.execute("update staff set department_id = 1 where staff_id = 1")
+        with pipeline.source() as connection:
+            connection.execute("update sales_order set staff_id = 3 where sales_order_id = 6")
+        pipeline.extract()
+        time.sleep(1)
+        assert 1 <= held_back() < 60
+    pipeline.extract()
+    assert held_back() == 0
 
 
 def _store(pipeline, url):
@@ -225,8 +283,6 @@ def test_tls_is_demanded_unless_a_setting_says_otherwise(pipeline, monkeypatch):
 
 def test_a_certificate_authority_can_come_with_the_secret(pipeline, monkeypatch):
     monkeypatch.setenv("SOURCE_TLS", "verify-ca")
-    import json
-
     details = json.loads(secret_from_url(pipeline.source_url, "source"))
     pipeline.servers.client("secretsmanager").put_secret_value(
         SecretId=pipeline.secrets["source"], SecretString=json.dumps({**details, "ca_certificate": "no certificate"})

@@ -379,3 +379,15 @@ def test_columns_that_the_contract_gains_are_added_to_the_lake(pipeline, spark, 
     lake.ensure(grown)
     lake.ensure(grown)
     assert "colour" in lake.read(grown).columns and lake.read(grown).where("colour is null").count() > 0
+
+
+def test_g10_columns_beyond_the_contract_and_gzip_parts_change_nothing_downstream(pipeline, spark, monkeypatch):
+    monkeypatch.setenv("COMPRESS_PARTS", "true")
+    monkeypatch.setenv("PART_BYTES", "2000")
+    with pipeline.source() as connection:
+        connection.execute("alter table sales_order add column note text default 'a\nb'")
+    pipeline.run(spark)
+    pipeline.assert_equal()
+    entry = pipeline.document(pipeline.ingestion, manifest_key(1))["tables"]["sales_order"]
+    assert entry["columns"][-1] == "note" and len(entry["parts"]) > 1
+    assert all(part["key"].endswith(".csv.gz") for part in entry["parts"])

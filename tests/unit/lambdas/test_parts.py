@@ -1,5 +1,6 @@
 """CSV parts: cut at rows, counted, hashed, and never left half done."""
 
+import gzip
 import hashlib
 
 import pytest
@@ -101,3 +102,18 @@ def test_g3_an_error_of_the_source_aborts_the_upload_and_passes(monkeypatch):
     with pytest.raises(RuntimeError, match="connection lost"):
         write_parts(s3, "b", rows(), lambda n: f"t/{n}.csv", 10**9)
     assert s3.aborted == ["t/1.csv"]
+
+
+@pytest.mark.parametrize("rows", [3, 2000])
+def test_g9_gzip_parts_hold_the_same_rows_and_equal_rows_are_equal_bytes(monkeypatch, rows):
+    monkeypatch.setattr(parts_module, "CHUNK", 400)
+    lines = [b"%d,%s\n" % (n, hashlib.sha256(b"%d" % n).hexdigest().encode()) for n in range(rows)]
+    stores = FakeS3(), FakeS3()
+    written = [
+        write_parts(s3, "b", [HEADER, *lines], lambda n: f"t/{n}.csv.gz", 50_000, compress=True) for s3 in stores
+    ]
+    assert written[0] == written[1] and len(written[0]) == (1 if rows == 3 else 3)
+    bodies = [stores[0].objects[part.key] for part in written[0]]
+    assert [len(body) for body in bodies] == [part.bytes for part in written[0]]
+    assert [hashlib.sha256(body).hexdigest() for body in bodies] == [part.sha256 for part in written[0]]
+    assert b"".join(gzip.decompress(body).removeprefix(HEADER) for body in bodies) == b"".join(lines)
