@@ -114,8 +114,12 @@ class PipelineStack(cdk.Stack):
             topic_arn=self.topic_arn,
         )
         self._rule(ingestion.bucket_name)
-        self._schedule("Extract", settings.extract_minutes, "lambda:InvokeFunction", self.extract.function.function_arn)
-        self._schedule("Heal", settings.heal_minutes, "states:StartExecution", self.publish.machine.state_machine_arn)
+        extract, publish = self.extract.function.function_arn, self.publish.machine.state_machine_arn
+        self._schedule("Extract", _every(settings.extract_minutes), "lambda:InvokeFunction", extract)
+        self._schedule(
+            "Keys", f"cron(0 {settings.key_lists_hour} * * ? *)", "lambda:InvokeFunction", extract, keys="all"
+        )
+        self._schedule("Heal", _every(settings.heal_minutes), "states:StartExecution", publish)
         for name, value in {
             "ExtractFunction": self.extract.function.function_name,
             "LoadFunction": self.load.function.function_name,
@@ -149,7 +153,7 @@ class PipelineStack(cdk.Stack):
             targets=[targets.SfnStateMachine(self.publish.machine, role=role, retry_attempts=8)],
         )
 
-    def _schedule(self, construct_id: str, minutes: int, action: str, target_arn: str) -> None:
+    def _schedule(self, construct_id: str, expression: str, action: str, target_arn: str, **request: str) -> None:
         name = f"{self._settings.prefix}-{construct_id.lower()}"
         role = iam.Role(
             self,
@@ -163,12 +167,16 @@ class PipelineStack(cdk.Stack):
             f"{construct_id}Schedule",
             name=name,
             description=f"totesys: {construct_id.lower()}",
-            schedule_expression=f"rate({minutes} {'minute' if minutes == 1 else 'minutes'})",
+            schedule_expression=expression,
             state="ENABLED" if self._settings.schedules_enabled else "DISABLED",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
-                arn=target_arn, role_arn=role.role_arn, input=json.dumps({"trigger": "schedule"})
+                arn=target_arn, role_arn=role.role_arn, input=json.dumps({"trigger": "schedule", **request})
             ),
         )
         schedule.node.add_dependency(role)
         cdk.CfnOutput(self, f"{construct_id}ScheduleName", value=name)
+
+
+def _every(minutes: int) -> str:
+    return f"rate({minutes} {'minute' if minutes == 1 else 'minutes'})"

@@ -31,8 +31,10 @@ class Settings(BaseModel):
         Who is texted, in E.164 form; optional.
     extract_minutes, heal_minutes
         How often the source is read, and how often lost events are made good.
+    key_lists_hour
+        Hour, UTC, at which the daily batch carries every table's key list, by which deletions are found.
     schedules_enabled
-        Whether the two schedules fire.
+        Whether the schedules fire.
     freshness_minutes
         How old a batch may be that the warehouse does not show, before the alarm.
     source_schema, source_tls, warehouse_schema, warehouse_tls
@@ -63,6 +65,7 @@ class Settings(BaseModel):
     alarm_phone: str | None = Field(default=None, pattern=r"^\+[1-9]\d{6,14}$")
     extract_minutes: int = Field(default=5, ge=1, le=30)
     heal_minutes: int = Field(default=15, ge=5, le=30)
+    key_lists_hour: int = Field(default=3, ge=0, le=23)
     schedules_enabled: bool = True
     freshness_minutes: int = Field(default=30, ge=10)
     source_schema: str = Field(default="public", min_length=1)

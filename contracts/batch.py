@@ -57,6 +57,9 @@ class TableExtract:
         CSV objects; empty when `read` is ``nothing``.
     rows
         Rows in all parts.
+    key_parts
+        CSV objects with the complete list of the table's keys in the same snapshot, or None when the
+        batch carries none. Keys that the lake holds and the list does not were deleted.
     source_count, source_key_checksum
         The source's own count and key checksum of the whole table in the same snapshot.
     """
@@ -65,6 +68,7 @@ class TableExtract:
     columns: tuple[str, ...]
     parts: tuple[Part, ...]
     rows: int
+    key_parts: tuple[Part, ...] | None
     source_count: int
     source_key_checksum: int
 
@@ -74,6 +78,10 @@ class TableExtract:
             raise ValueError(f"read is {self.read!r}, expected changed, whole or nothing")
         if self.rows != sum(p.rows for p in self.parts):
             raise ValueError(f"rows is {self.rows}, its parts hold {sum(p.rows for p in self.parts)}")
+        if self.key_parts is not None and sum(p.rows for p in self.key_parts) != self.source_count:
+            raise ValueError(
+                f"key_parts hold {sum(p.rows for p in self.key_parts)} keys, the source counted {self.source_count}"
+            )
 
     @property
     def content(self) -> tuple[tuple[str, int], ...]:
@@ -257,6 +265,11 @@ def publication_key(batch: int) -> str:
 def part_key(table: str, snapshot_time: datetime, batch: int, attempt: str, part: int, suffix: str = "csv") -> str:
     """Key of a data part; `attempt` is unique to the run, so that two racing runs never collide."""
     return f"{table}/extracted_date={snapshot_time:%Y-%m-%d}/{batch:08d}-{attempt}-{part:04d}.{suffix}"
+
+
+def key_part_key(table: str, snapshot_time: datetime, batch: int, attempt: str, part: int, suffix: str = "csv") -> str:
+    """Key of a part of a key list: apart from the data parts, which are read as one raw table."""
+    return f"keys/{part_key(table, snapshot_time, batch, attempt, part, suffix)}"
 
 
 def newest_number(exists_after: Callable[[int], bool]) -> int:

@@ -5,6 +5,10 @@ class PlatformError(Exception):
     """Base of the errors that the functions report by name. Messages never hold a secret or a host."""
 
 
+class EventError(PlatformError):
+    """The event that started the function asks for something that it cannot do."""
+
+
 class SecretError(PlatformError):
     """The secret with the connection details cannot be read or does not hold what it should."""
 

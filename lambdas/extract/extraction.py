@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from contracts.batch import FORMAT, Manifest, Part, SourceIdentity, TableExtract
 from contracts.source import SOURCE_TABLES
 from contracts.table import Reading, SourceTable
-from lambdas.errors import SourceSchemaError
+from lambdas.errors import EventError, SourceSchemaError
 from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Survey
 
 _IDENTITY = {"system_identifier": "cluster", "timeline": "timeline", "database_oid": "database"}
@@ -39,6 +39,8 @@ class Plan:
         Horizon to read from, or None for everything.
     reads
         For each table ``changed``, ``whole`` or ``nothing``.
+    key_lists
+        Tables whose complete key list is read.
     columns
         For each table the contract's columns, then those that the source has beyond it.
     unknown_tables
@@ -55,6 +57,7 @@ class Plan:
     snapshot_time: datetime
     surveys: dict[str, Survey]
     reads: dict[str, str]
+    key_lists: frozenset[str]
     columns: dict[str, tuple[str, ...]]
     unknown_tables: tuple[str, ...]
     held_back_seconds: float
@@ -62,10 +65,30 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to read at all."""
-        return not self.reason and all(read == "nothing" for read in self.reads.values())
+        return not self.reason and not self.key_lists and all(read == "nothing" for read in self.reads.values())
 
 
-def plan(snapshot: SourceSnapshot, previous: Manifest | None) -> Plan:
+def requested_key_lists(event: Mapping[str, Any]) -> frozenset[str]:
+    """Read from the event which tables' key lists are wanted: ``{"keys": "all"}`` or ``{"keys": [tables]}``.
+
+    Raises
+    ------
+    EventError
+        When it names something else.
+    """
+    wanted = event.get("keys", [])
+    if wanted == "all":
+        return frozenset(SOURCE_TABLES)
+    if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
+        raise EventError(f'The event asks for keys of {wanted!r}; give "all" or a list of tables. Nothing was written.')
+    if unknown := sorted(set(wanted) - SOURCE_TABLES.keys()):
+        raise EventError(
+            f"The event asks for keys of {', '.join(unknown)}; there are {', '.join(SOURCE_TABLES)}. Nothing was written."
+        )
+    return frozenset(wanted)
+
+
+def plan(snapshot: SourceSnapshot, previous: Manifest | None, key_lists: frozenset[str] = frozenset()) -> Plan:
     """Check the source against the contract and decide what to read.
 
     Raises
@@ -88,6 +111,7 @@ def plan(snapshot: SourceSnapshot, previous: Manifest | None) -> Plan:
         snapshot_time=snapshot_time,
         surveys=surveys,
         reads=_reads(surveys, everything=bool(reason)),
+        key_lists=key_lists,
         columns={name: (*table.column_names, *_beyond(found[name], table)) for name, table in SOURCE_TABLES.items()},
         unknown_tables=tuple(sorted(found.keys() - SOURCE_TABLES.keys())),
         held_back_seconds=_held_back(previous, since, horizon, next_xid, snapshot_time),
@@ -140,8 +164,10 @@ def why_everything(previous: Manifest | None, identity: SourceIdentity, horizon:
     return ""
 
 
-def build_manifest(plan: Plan, parts: Mapping[str, tuple[Part, ...]]) -> Manifest:
-    """Put together the manifest of what was read."""
+def build_manifest(
+    plan: Plan, parts: Mapping[str, tuple[Part, ...]], key_parts: Mapping[str, tuple[Part, ...]] | None = None
+) -> Manifest:
+    """Put together the manifest of what was read: data parts, and the parts of key lists."""
     return Manifest(
         format=FORMAT,
         batch=plan.batch,
@@ -156,6 +182,7 @@ def build_manifest(plan: Plan, parts: Mapping[str, tuple[Part, ...]]) -> Manifes
                 columns=plan.columns[name],
                 parts=parts.get(name, ()),
                 rows=sum(p.rows for p in parts.get(name, ())),
+                key_parts=(key_parts or {}).get(name),
                 source_count=plan.surveys[name].count,
                 source_key_checksum=plan.surveys[name].key_checksum,
             )
@@ -185,7 +212,7 @@ def adds_nothing(manifest: Manifest, previous: Manifest | None) -> bool:
     A transaction that stays open holds the horizon back, and the rows after it are read again each
     time; a batch with the same bytes as its predecessor would only cost a run.
     """
-    if previous is None or manifest.reason:
+    if previous is None or manifest.reason or any(t.key_parts is not None for t in manifest.tables.values()):
         return False
     return all(
         extract.read == "nothing" or extract.content == previous.tables[name].content

@@ -2,19 +2,20 @@
 
 import time
 import uuid
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any
 
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from contracts.batch import Manifest, Part, manifest_key, part_key
+from contracts.batch import Manifest, Part, key_part_key, manifest_key, part_key
 from contracts.errors import ContractError, DuplicateNumberError
 from contracts.metrics import BATCHES_COMMITTED, HORIZON_HELD_BACK, ROWS_EXTRACTED, SOURCE_CHECKED
 from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket, newest_manifest
 from lambdas.errors import PlatformError
-from lambdas.extract.extraction import Plan, adds_nothing, build_manifest, news, plan
+from lambdas.extract.extraction import Plan, adds_nothing, build_manifest, news, plan, requested_key_lists
 from lambdas.extract.parts import write_parts
 from lambdas.extract.settings import ExtractSettings
 from lambdas.extract.source import Snapshot, open_snapshot
@@ -26,7 +27,7 @@ from lambdas.secret import read_connection_details
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Extract once.
+    """Extract once; with ``{"keys": "all"}`` or ``{"keys": [tables]}`` the batch carries key lists too.
 
     Returns
     -------
@@ -41,7 +42,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     started = time.monotonic()
     try:
-        outcome = extract(ExtractSettings())
+        outcome = extract(ExtractSettings(), requested_key_lists(event))
     except (PlatformError, ContractError) as error:
         logger.error("extraction failed", error=type(error).__name__, detail=str(error))
         raise
@@ -54,8 +55,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return outcome
 
 
-def extract(settings: ExtractSettings) -> dict[str, Any]:
-    """Read one snapshot and commit it as the next batch, if it holds anything new."""
+def extract(settings: ExtractSettings, key_lists: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Read one snapshot and commit it as the next batch, if it holds anything new or key lists are wanted."""
     bucket = Bucket(boto3.client("s3"), settings.ingestion_bucket)
     previous = newest_manifest(bucket)
     details = read_connection_details(boto3.client("secretsmanager"), settings.source_secret)
@@ -76,38 +77,51 @@ def extract(settings: ExtractSettings) -> dict[str, Any]:
             lock_timeout_seconds=settings.lock_timeout_seconds,
         ) as snapshot,
     ):
-        todo = plan(snapshot, previous)
+        todo = plan(snapshot, previous, key_lists)
         metrics.add_metric(HORIZON_HELD_BACK, MetricUnit.Seconds, todo.held_back_seconds)
         if todo.is_empty:
             return _no_batch("nothing changed")
-        parts = _read(snapshot, todo, bucket, settings)
+        parts, key_parts = _read(snapshot, todo, bucket, settings)
     for warning in news(todo, previous):
         logger.warning(warning)
-    manifest = build_manifest(todo, parts)
+    manifest = build_manifest(todo, parts, key_parts)
     if adds_nothing(manifest, previous):
         return _no_batch("nothing changed: the rows read again were in the previous batch")
     return _commit(bucket, manifest)
 
 
-def _read(snapshot: Snapshot, todo: Plan, bucket: Bucket, settings: ExtractSettings) -> dict[str, tuple[Part, ...]]:
+Parts = dict[str, tuple[Part, ...]]
+
+
+def _read(snapshot: Snapshot, todo: Plan, bucket: Bucket, settings: ExtractSettings) -> tuple[Parts, Parts]:
+    """Write the data parts and the key lists that the plan wants, from the same snapshot."""
     attempt = uuid.uuid4().hex[:12]
     suffix = "csv.gz" if settings.compress_parts else "csv"
-    parts = {}
+
+    def write(
+        table: str, messages: Iterable[bytes | bytearray | memoryview], layout: Callable[..., str]
+    ) -> tuple[Part, ...]:
+        return write_parts(
+            bucket.client,
+            bucket.name,
+            messages,
+            lambda part: layout(table, todo.snapshot_time, todo.batch, attempt, part, suffix),
+            settings.part_bytes,
+            compress=settings.compress_parts,
+        )
+
+    parts: Parts = {}
+    key_parts: Parts = {}
     for name, read in todo.reads.items():
-        if read == "nothing":
-            continue
-        since = todo.since if read == "changed" else None
-        with snapshot.copy(SOURCE_TABLES[name], todo.columns[name], since) as messages:
-            parts[name] = write_parts(
-                bucket.client,
-                bucket.name,
-                messages,
-                lambda part, name=name: part_key(name, todo.snapshot_time, todo.batch, attempt, part, suffix),  # type: ignore[misc]
-                settings.part_bytes,
-                compress=settings.compress_parts,
-            )
-        logger.info("table read", table=name, read=read, rows=sum(p.rows for p in parts[name]))
-    return parts
+        table = SOURCE_TABLES[name]
+        if read != "nothing":
+            with snapshot.copy(table, todo.columns[name], todo.since if read == "changed" else None) as messages:
+                parts[name] = write(name, messages, part_key)
+            logger.info("table read", table=name, read=read, rows=sum(p.rows for p in parts[name]))
+        if name in todo.key_lists:
+            with snapshot.copy_keys(table) as messages:
+                key_parts[name] = write(name, messages, key_part_key)
+    return parts, key_parts
 
 
 def _commit(bucket: Bucket, manifest: Manifest) -> dict[str, Any]:

@@ -118,6 +118,12 @@ class Snapshot:
         with self._explained(f"table {table.name}"), self._connection.cursor() as cursor, cursor.copy(query) as copy:
             yield copy
 
+    @contextmanager
+    def copy_keys(self, table: SourceTable) -> Iterator[psycopg.Copy]:
+        """Stream the complete list of a table's keys as CSV: the header, then one key a message."""
+        with self.copy(table, [table.key], None) as copy:
+            yield copy
+
     def _table(self, table: SourceTable) -> sql.Identifier:
         return sql.Identifier(self._schema, table.name)
 

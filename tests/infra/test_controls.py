@@ -113,7 +113,7 @@ def test_functions_cannot_delete_objects(prod):
             assert "s3:DeleteObject" not in json.dumps(policy)
 
 
-def test_the_extraction_is_scheduled_every_five_minutes_and_the_healing_every_fifteen(prod):
+def test_extraction_healing_and_daily_key_lists_are_scheduled(prod):
     schedules = _resources(prod, "AWS::Scheduler::Schedule").values()
     found = {
         s["Properties"]["Name"]: (s["Properties"]["ScheduleExpression"], s["Properties"]["State"]) for s in schedules
@@ -121,7 +121,10 @@ def test_the_extraction_is_scheduled_every_five_minutes_and_the_healing_every_fi
     assert found == {
         "totesys-prod-extract": ("rate(5 minutes)", "ENABLED"),
         "totesys-prod-heal": ("rate(15 minutes)", "ENABLED"),
+        "totesys-prod-keys": ("cron(0 3 * * ? *)", "ENABLED"),
     }
+    inputs = {s["Properties"]["Name"]: json.loads(s["Properties"]["Target"]["Input"]) for s in schedules}
+    assert inputs["totesys-prod-keys"]["keys"] == "all" and "keys" not in inputs["totesys-prod-extract"]
 
 
 def test_a_committed_batch_starts_the_state_machine(prod):

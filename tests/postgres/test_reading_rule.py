@@ -339,3 +339,36 @@ def test_tables_in_many_parts_keep_every_row(pipeline, monkeypatch):
     pipeline.extract()
     entry = pipeline.document(pipeline.ingestion, manifest_key(1))["tables"]["payment"]
     assert len(entry["parts"]) > 3 and len(_parts(pipeline, 1, "payment")) == entry["rows"] == entry["source_count"]
+
+
+def test_g6_a_batch_carries_the_complete_key_lists_that_the_event_asks_for(pipeline):
+    from lambdas.extract.handler import handler
+    from tests.support.pipeline import lambda_context
+
+    pipeline.extract()
+    with pipeline.source() as connection:
+        connection.execute("delete from payment where payment_id = 7")
+    assert pipeline.extract()["batch"] is None  # a deletion leaves no row version behind
+    assert handler({"keys": ["payment"]}, lambda_context())["batch"] == 2
+    tables = pipeline.document(pipeline.ingestion, manifest_key(2))["tables"]
+    assert tables["staff"]["key_parts"] is None and tables["payment"]["read"] == "nothing"
+    (part,) = tables["payment"]["key_parts"]
+    assert part["key"].startswith("keys/payment/extracted_date=") and part["rows"] == tables["payment"]["source_count"]
+    text = pipeline.s3.get_object(Bucket=pipeline.ingestion, Key=part["key"])["Body"].read().decode().split()
+    with pipeline.source() as connection:
+        keys = {str(row[0]) for row in connection.execute("select payment_id from payment")}
+    assert text[0] == "payment_id" and set(text[1:]) == keys and "7" not in keys
+    assert handler({"keys": "all", "trigger": "schedule"}, lambda_context())["batch"] == 3
+    tables = pipeline.document(pipeline.ingestion, manifest_key(3))["tables"]
+    assert all(len(table["key_parts"]) == 1 for table in tables.values())
+
+
+@pytest.mark.parametrize("keys", ["some", ["parrot"], [7], {"payment": True}])
+def test_an_event_that_asks_for_other_keys_is_explained(pipeline, keys):
+    from lambdas.errors import EventError
+    from lambdas.extract.handler import handler
+    from tests.support.pipeline import lambda_context
+
+    with pytest.raises(EventError, match="The event asks for keys of"):
+        handler({"keys": keys}, lambda_context())
+    assert pipeline.keys(pipeline.ingestion) == []

@@ -28,6 +28,7 @@ def extract(table: str, *, read: str = "whole", rows: int = 3, sha256: str = "ab
         columns=SOURCE_TABLES[table].column_names,
         parts=parts,
         rows=rows,
+        key_parts=None,
         source_count=3,
         source_key_checksum=42,
     )

@@ -82,7 +82,10 @@ def test_a_table_whose_rows_do_not_add_up_is_refused():
     document["tables"]["staff"]["rows"] = 99
     with pytest.raises(DamagedDocumentError, match=r"staff.*99"):
         Manifest.from_json(json.dumps(document).encode(), manifest_key(1))
-    document["tables"]["staff"].update(rows=3, read="some")
+    document["tables"]["staff"].update(rows=3, key_parts=[])
+    with pytest.raises(DamagedDocumentError, match=r"staff.*0 keys"):
+        Manifest.from_json(json.dumps(document).encode(), manifest_key(1))
+    document["tables"]["staff"].update(key_parts=None, read="some")
     with pytest.raises(DamagedDocumentError, match="some"):
         Manifest.from_json(json.dumps(document).encode(), manifest_key(1))
 
