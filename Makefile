@@ -8,7 +8,7 @@ VENV   ?= .venv
 PY     := $(VENV)/bin/python
 ENV    ?= dev
 CDK     = $$($(PY) -m local.tools --print-cdk) --app "$(PY) app.py"
-CODE   := app.py contracts cdk_app lambdas glue_jobs local tests
+CODE   := app.py contracts cdk_app lambdas glue_jobs local bench tests
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export UV_PYTHON_DOWNLOADS := never
 export PYTHONDONTWRITEBYTECODE := 1
@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo check test stress format lint types unit synth deploy lock clean
+.PHONY: help setup demo check test stress bench-extract format lint types unit synth deploy lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ unit: setup ## unit tests only
 
 stress: setup ## 12 writers for 60 s against the extraction, five times
 	for run in 1 2 3 4 5; do STRESS_SECONDS=60 $(PY) -m pytest -q -s tests/postgres/test_stress.py -k Horizon | grep -E "Reader:|passed|failed"; done
+
+bench-extract: setup ## the extraction against psql's COPY (ROWS=1000000)
+	$(PY) -m bench.extract --rows $(or $(ROWS),1000000)
 
 synth: setup ## synthesise the templates, without credentials or network (ENV=dev)
 	$(CDK) synth --quiet --context env=$(ENV)

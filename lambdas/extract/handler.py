@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
 
@@ -18,7 +18,7 @@ from lambdas.errors import PlatformError
 from lambdas.extract.extraction import Plan, adds_nothing, build_manifest, news, plan, requested_key_lists
 from lambdas.extract.parts import write_parts
 from lambdas.extract.settings import ExtractSettings
-from lambdas.extract.source import Snapshot, open_snapshot
+from lambdas.extract.source import Chunk, Snapshot, open_snapshot
 from lambdas.observability import MetricUnit, logger, metrics
 from lambdas.postgres import connect
 from lambdas.secret import read_connection_details
@@ -98,29 +98,27 @@ def _read(snapshot: Snapshot, todo: Plan, bucket: Bucket, settings: ExtractSetti
     attempt = uuid.uuid4().hex[:12]
     suffix = "csv.gz" if settings.compress_parts else "csv"
 
-    def write(
-        table: str, messages: Iterable[bytes | bytearray | memoryview], layout: Callable[..., str]
-    ) -> tuple[Part, ...]:
-        return write_parts(
-            bucket.client,
-            bucket.name,
-            messages,
-            lambda part: layout(table, todo.snapshot_time, todo.batch, attempt, part, suffix),
-            settings.part_bytes,
-            compress=settings.compress_parts,
-        )
+    def write(table: str, copied: Generator[Chunk], layout: Callable[..., str]) -> tuple[Part, ...]:
+        with closing(copied) as chunks:
+            return write_parts(
+                bucket.client,
+                bucket.name,
+                chunks,
+                lambda part: layout(table, todo.snapshot_time, todo.batch, attempt, part, suffix),
+                settings.part_bytes,
+                compress=settings.compress_parts,
+            )
 
     parts: Parts = {}
     key_parts: Parts = {}
     for name, read in todo.reads.items():
         table = SOURCE_TABLES[name]
         if read != "nothing":
-            with snapshot.copy(table, todo.columns[name], todo.since if read == "changed" else None) as messages:
-                parts[name] = write(name, messages, part_key)
+            since = todo.since if read == "changed" else None
+            parts[name] = write(name, snapshot.copy(table, todo.columns[name], since), part_key)
             logger.info("table read", table=name, read=read, rows=sum(p.rows for p in parts[name]))
         if name in todo.key_lists:
-            with snapshot.copy_keys(table) as messages:
-                key_parts[name] = write(name, messages, key_part_key)
+            key_parts[name] = write(name, snapshot.copy_keys(table), key_part_key)
     return parts, key_parts
 
 

@@ -7,14 +7,16 @@ then. ``age()`` compares transaction ids safely across wrap-around and needs onl
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import psycopg
 from psycopg import errors, sql
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
 
 from contracts.batch import SourceIdentity
 from contracts.checksum import mix_sql
@@ -22,6 +24,9 @@ from contracts.source import IGNORED_TABLES
 from contracts.table import SourceTable
 from lambdas.errors import PrivilegeError, SourceReadError
 
+#: Whole rows of CSV, and how many.
+Chunk = tuple[bytes, int]
+CHUNK_BYTES = 64 * 2**10
 #: A horizon further back than this (in transactions) is not comparable by age(), with room to spare.
 COMPARABLE_AGE = 2**31 - 10**8
 
@@ -104,25 +109,65 @@ class Snapshot:
             count, checksum, changed = self._row(query)
         return Survey(count, checksum, changed)
 
-    @contextmanager
-    def copy(self, table: SourceTable, columns: Sequence[str], horizon: int | None) -> Iterator[psycopg.Copy]:
-        """Stream `columns` of the rows changed since `horizon` (or all) as CSV: the header, then one row a message.
+    def copy(self, table: SourceTable, columns: Sequence[str], horizon: int | None) -> Generator[Chunk]:
+        """Stream `columns` of the rows changed since `horizon` (or all) as CSV.
 
         NULL is an unquoted empty field and an empty string a quoted one, as COPY writes them.
+
+        Yields
+        ------
+        tuple of bytes and int
+            The header with 0 rows, then whole rows, some 64 KiB at a time, with their number.
+
+        Raises
+        ------
+        PrivilegeError, SourceReadError
+            When the source fails; nothing of what was yielded may be used.
         """
         query = sql.SQL("copy (select {columns} from {table}{where}) to stdout (format csv, header true)").format(
             columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
             table=self._table(table),
             where=sql.SQL("") if horizon is None else sql.SQL(" where {}").format(_changed_since(horizon)),
         )
-        with self._explained(f"table {table.name}"), self._connection.cursor() as cursor, cursor.copy(query) as copy:
-            yield copy
+        with self._explained(f"table {table.name}"):
+            yield from self._copied(query.as_bytes(self._connection))
 
-    @contextmanager
-    def copy_keys(self, table: SourceTable) -> Iterator[psycopg.Copy]:
-        """Stream the complete list of a table's keys as CSV: the header, then one key a message."""
-        with self.copy(table, [table.key], None) as copy:
-            yield copy
+    def copy_keys(self, table: SourceTable) -> Generator[Chunk]:
+        """Stream the complete list of a table's keys as CSV, like `copy`."""
+        return self.copy(table, [table.key], None)
+
+    def _copied(self, statement: bytes) -> Generator[Chunk]:
+        """Run a COPY on libpq itself: a third faster than psycopg's cursor, and the same protocol.
+
+        PostgreSQL sends one CopyData message for each row, the header being the first.
+        """
+        pgconn = self._connection.pgconn
+        started = pgconn.exec_(statement)
+        if started.status != ExecStatus.COPY_OUT:
+            raise errors.error_from_result(started)
+        is_complete = False
+        try:
+            _, header = pgconn.get_copy_data(0)
+            yield bytes(header), 0
+            buffer, rows = bytearray(), 0
+            while True:
+                size, row = pgconn.get_copy_data(0)
+                if size < 0:
+                    break
+                buffer += row
+                rows += 1
+                if len(buffer) >= CHUNK_BYTES:
+                    yield bytes(buffer), rows
+                    buffer, rows = bytearray(), 0
+            is_complete = True
+            if rows:
+                yield bytes(buffer), rows
+        finally:
+            if not is_complete:
+                _abandon_copy(pgconn)
+        while ended := pgconn.get_result():
+            if ended.status != ExecStatus.COMMAND_OK:
+                raise errors.error_from_result(ended)
 
     def _table(self, table: SourceTable) -> sql.Identifier:
         return sql.Identifier(self._schema, table.name)
@@ -171,6 +216,16 @@ def open_snapshot(
             yield Snapshot(connection, schema)
     except psycopg.Error as error:
         _explain(error, "the source")
+
+
+def _abandon_copy(pgconn: PGconn) -> None:
+    """End a COPY whose rows nobody wants any more, so that its transaction can be rolled back."""
+    with suppress(psycopg.Error):
+        pgconn.get_cancel().cancel()
+        while pgconn.get_copy_data(0)[0] >= 0:
+            pass
+    while pgconn.get_result():
+        pass
 
 
 def normalise_type(type_name: str) -> str:

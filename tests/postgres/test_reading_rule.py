@@ -7,9 +7,11 @@ from contextlib import closing, contextmanager
 
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
 
 from contracts.batch import manifest_key
 from contracts.checksum import mix
+from contracts.errors import StorageError
 from lambdas.errors import (
     DatabaseUnreachableError,
     LoginRefusedError,
@@ -163,6 +165,46 @@ def test_g3_an_extraction_that_dies_before_its_manifest_leaves_no_batch(pipeline
         with pytest.raises(MemoryError):
             pipeline.extract()
     assert pipeline.keys(pipeline.ingestion) and not pipeline.keys(pipeline.ingestion, "batches/")
+    assert pipeline.extract()["batch"] == 1
+
+
+def test_g3_storage_that_fails_in_the_middle_of_a_table_is_told_and_the_next_run_goes_on(pipeline, monkeypatch):
+    with pipeline.source() as connection:
+        connection.execute("update design set file_name = repeat('x', 100000)")
+    with monkeypatch.context() as patch:
+        refused = ClientError({"Error": {"Code": "SlowDown", "Message": "no"}}, "upload_part")
+        patch.setattr("lambdas.extract.parts.CHUNK", 1000)
+        patch.setattr("lambdas.extract.parts._Upload._send", lambda _: (_ for _ in ()).throw(refused))
+        with pytest.raises(StorageError, match="No batch was committed"):
+            pipeline.extract()
+    assert pipeline.keys(pipeline.ingestion, "batches/") == []
+    assert pipeline.extract()["batch"] == 1
+
+
+def test_g3_a_source_that_fails_in_the_middle_of_a_table_is_told_and_the_next_run_goes_on(pipeline, monkeypatch):
+    from lambdas.extract import handler
+
+    with pipeline.source() as connection:
+        connection.execute("update design set file_name = repeat('x', 1000000)")
+    plain, backends = (
+        handler.write_parts,
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s",
+    )
+
+    def disturbed(client, bucket, chunks, *arguments, **named):
+        def cut():
+            yield next(chunks)
+            with pipeline.source() as connection:
+                connection.execute(backends, ("totesys-extract",))
+            yield from chunks
+
+        return plain(client, bucket, cut(), *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handler, "write_parts", disturbed)
+        with pytest.raises(SourceReadError, match="No batch was committed"):
+            pipeline.extract()
+    assert pipeline.keys(pipeline.ingestion, "batches/") == []
     assert pipeline.extract()["batch"] == 1
 
 
@@ -336,6 +378,7 @@ def test_the_transaction_is_read_only(pipeline):
 
 def test_tables_in_many_parts_keep_every_row(pipeline, monkeypatch):
     monkeypatch.setenv("PART_BYTES", "1000")
+    monkeypatch.setattr("lambdas.extract.source.CHUNK_BYTES", 200)
     pipeline.extract()
     entry = pipeline.document(pipeline.ingestion, manifest_key(1))["tables"]["payment"]
     assert len(entry["parts"]) > 3 and len(_parts(pipeline, 1, "payment")) == entry["rows"] == entry["source_count"]

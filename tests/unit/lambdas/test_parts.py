@@ -45,8 +45,12 @@ class FakeS3:
 HEADER = b"id,name\n"
 
 
+def _chunks(rows):
+    return [(HEADER, 0), *((row, 1) for row in rows)]
+
+
 def _write(s3, rows, part_bytes=10**9):
-    return write_parts(s3, "b", [HEADER, *rows], lambda n: f"t/{n}.csv", part_bytes)
+    return write_parts(s3, "b", _chunks(rows), lambda n: f"t/{n}.csv", part_bytes)
 
 
 def test_no_row_makes_no_object():
@@ -56,7 +60,7 @@ def test_no_row_makes_no_object():
 
 def test_a_small_table_is_one_plain_object():
     s3 = FakeS3()
-    (part,) = _write(s3, [b"1,a\n", memoryview(b"2,b\n")])
+    (part,) = _write(s3, [b"1,a\n", b"2,b\n"])
     assert s3.objects["t/1.csv"] == HEADER + b"1,a\n2,b\n"
     assert (part.rows, part.bytes) == (2, 16)
     assert part.sha256 == hashlib.sha256(s3.objects["t/1.csv"]).hexdigest()
@@ -95,8 +99,8 @@ def test_g3_an_error_of_the_source_aborts_the_upload_and_passes(monkeypatch):
     s3 = FakeS3(fail_on="abort")
 
     def rows():
-        yield HEADER
-        yield from [b"123,abc\n"] * 20
+        yield HEADER, 0
+        yield from [(b"123,abc\n", 1)] * 20
         raise RuntimeError("connection lost")
 
     with pytest.raises(RuntimeError, match="connection lost"):
@@ -109,9 +113,7 @@ def test_g9_gzip_parts_hold_the_same_rows_and_equal_rows_are_equal_bytes(monkeyp
     monkeypatch.setattr(parts_module, "CHUNK", 400)
     lines = [b"%d,%s\n" % (n, hashlib.sha256(b"%d" % n).hexdigest().encode()) for n in range(rows)]
     stores = FakeS3(), FakeS3()
-    written = [
-        write_parts(s3, "b", [HEADER, *lines], lambda n: f"t/{n}.csv.gz", 50_000, compress=True) for s3 in stores
-    ]
+    written = [write_parts(s3, "b", _chunks(lines), lambda n: f"t/{n}.csv.gz", 50_000, compress=True) for s3 in stores]
     assert written[0] == written[1] and len(written[0]) == (1 if rows == 3 else 3)
     bodies = [stores[0].objects[part.key] for part in written[0]]
     assert [len(body) for body in bodies] == [part.bytes for part in written[0]]
