@@ -188,6 +188,30 @@ def test_status_tells_where_the_platform_stands(platform):
     assert "last error" in platform.run("status").out
 
 
+def test_g12_no_secret_and_no_personal_value_is_in_any_log_or_document(platform):
+    planted = ("planted-4711@example.com", "Planted-Street 4711")
+    platform.execute("update staff set email_address = 'planted-4711@example.com' where staff_id = 1")
+    platform.execute("update address set address_line_1 = 'Planted-Street 4711' where address_id = 1")
+    description = platform.description
+    platform.batch()
+    assert platform.in_warehouse("select count(*) from dim_staff where email_address like 'planted%'") == [(1,)]
+    texts = {str(file): file.read_text(errors="replace") for file in (platform.home / "logs").iterdir()}
+    s3, logs = client(description, "s3"), client(description, "logs")
+    for bucket, prefix in (
+        (description["ingestion_bucket"], "batches/"),
+        (description["processed_bucket"], "publications/"),
+    ):
+        for item in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+            texts[item["Key"]] = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read().decode()
+    for function in ("extract_function", "load_function"):
+        group = f"/aws/lambda/{description[function]}"
+        texts[group] = " ".join(event["message"] for event in logs.filter_log_events(logGroupName=group)["events"])
+        assert texts[group]
+    for name, text in texts.items():
+        for word in ("secret-source", "secret-warehouse", *planted):
+            assert word not in text, f"{word} is in {name}"
+
+
 @pytest.mark.parametrize("format", ["table", "csv", "json"])
 def test_the_lake_is_queried_through_athena(platform, format):
     statement = "select currency_code, count(*) as orders from fact_sales_order join dim_currency using (currency_id) group by 1"

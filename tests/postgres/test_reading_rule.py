@@ -137,26 +137,31 @@ def test_g4_all_tables_come_from_one_snapshot(pipeline, monkeypatch):
     assert _keys(pipeline, 2) == {1}
 
 
-def test_g2_of_two_racing_extractions_one_commits(pipeline, monkeypatch):
-    outcomes, barrier = [], threading.Barrier(2)
+def test_g2_of_two_racing_extractions_one_commits_each_time(pipeline, monkeypatch):
     from lambdas.extract import handler
 
-    plain = handler._commit
+    rounds, barrier, plain = 10, threading.Barrier(2), handler._commit
 
     def together(*arguments):
         barrier.wait(timeout=30)
         return plain(*arguments)
 
     monkeypatch.setattr(handler, "_commit", together)
-    threads = [threading.Thread(target=lambda: outcomes.append(extract(ExtractSettings()))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(str(o["batch"]) for o in outcomes) == ["1", "None"]
-    (loser,) = [o for o in outcomes if o["batch"] is None]
-    assert "lost the race" in loser["reason"]
-    assert pipeline.keys(pipeline.ingestion, "batches/") == [manifest_key(1)]
+    for number in range(1, rounds + 1):
+        with pipeline.source() as connection:
+            connection.execute("update sales_order set units_sold = units_sold + 1 where sales_order_id = 1")
+        outcomes = []
+        threads = [
+            threading.Thread(target=lambda into=outcomes: into.append(extract(ExtractSettings()))) for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(str(o["batch"]) for o in outcomes) == sorted([str(number), "None"])
+        (loser,) = [o for o in outcomes if o["batch"] is None]
+        assert "lost the race" in loser["reason"]
+    assert pipeline.keys(pipeline.ingestion, "batches/") == [manifest_key(n) for n in range(1, rounds + 1)]
 
 
 def test_g3_an_extraction_that_dies_before_its_manifest_leaves_no_batch(pipeline, monkeypatch):

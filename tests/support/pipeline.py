@@ -113,13 +113,17 @@ class Pipeline:
 
         return dict(handler({"trigger": "schedule"}, lambda_context()))
 
-    def transform(self, spark: Any) -> None:
-        from glue_jobs.transform import main
-
+    def map_buckets(self, spark: Any) -> None:
+        """Let Spark read this pipeline's buckets as the emulator's files."""
         configuration = spark.sparkContext._jsc.hadoopConfiguration()
         for bucket in (self.ingestion, self.processed):
             files = self.servers.home.s3 / ACCOUNT / bucket
             configuration.set(f"fs.viewfs.mounttable.{bucket}.linkFallback", f"file://{files}")
+
+    def transform(self, spark: Any) -> None:
+        from glue_jobs.transform import main
+
+        self.map_buckets(spark)
         arguments = ["--ingestion_bucket", self.ingestion, "--processed_bucket", self.processed]
         main([*arguments, "--database", self.database, "--JOB_NAME", "transform"])
 

@@ -1,0 +1,82 @@
+"""Every value, PostgreSQL → CSV → the job's own reader: what comes out is what went in."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contracts.batch import Manifest, manifest_key
+from contracts.source import SOURCE_TABLES
+from glue_jobs.reader import NULL_MARKER, read_raw
+from glue_jobs.star.typed import typed
+
+#: What breaks CSV readers, and the spellings of NULL that they know; PostgreSQL text cannot hold NUL.
+NASTY = [
+    *("", " ", '"', '""', "'", ",", "\n", "\r", "\r\n", "\\", "\\N", "\\."),
+    *("NULL", "null", "#", "\t", "\u2028", "\ufeff", "a,b", '"x'),
+]
+TEXT = st.one_of(
+    st.sampled_from(NASTY),
+    st.text(st.characters(exclude_characters=NULL_MARKER, exclude_categories=["Cs"]), max_size=12),
+    st.lists(st.sampled_from(NASTY), max_size=5).map("".join),
+)
+ROWS = st.lists(
+    st.tuples(
+        TEXT,
+        st.none() | TEXT,
+        st.integers(-(2**31), 2**31 - 1),
+        st.decimals("-99999999.99", "99999999.99", places=2),
+        st.booleans(),
+        st.dates(date(1, 1, 1), date(9999, 12, 31)),
+        st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(
+            lambda t: t - timedelta(microseconds=t.microsecond % 1000)
+        ),
+    ),
+    min_size=30,
+    max_size=30,
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=ROWS)
+def test_g8_every_type_and_value_survives(pipeline, spark, rows):
+    with pipeline.source() as connection:
+        for key, (text, optional, *_rest, stamp) in enumerate(rows, start=1):
+            connection.execute(
+                "update address set address_line_1 = %s, address_line_2 = %s, created_at = %s where address_id = %s",
+                (text, optional, stamp, key),
+            )
+        for key, (_, _, number, money, flag, day, stamp) in enumerate(rows, start=1):
+            connection.execute(
+                "update payment set company_ac_number = %s, payment_amount = %s, paid = %s, payment_date = %s, created_at = %s "
+                "where payment_id = %s",
+                (number, money, flag, day.isoformat(), stamp, key),
+            )
+    batch = pipeline.extract()["batch"]
+    if batch is None:  # the example before this one had the same rows
+        return
+    pipeline.map_buckets(spark)
+    manifest = Manifest.from_json(
+        pipeline.s3.get_object(Bucket=pipeline.ingestion, Key=manifest_key(batch))["Body"].read(), manifest_key(batch)
+    )
+    found = {}
+    for name in ("address", "payment"):
+        frame = typed(read_raw(spark, pipeline.ingestion, manifest.tables[name]), SOURCE_TABLES[name])
+        found[name] = {row[0]: row for row in frame.collect()}
+    with pipeline.source() as connection:
+        for key, text, optional, stamp in connection.execute(
+            "select address_id, address_line_1, address_line_2, created_at::text from address where address_id <= 30"
+        ):
+            row = found["address"].get(key)
+            if row is not None:
+                assert (row["address_line_1"], row["address_line_2"], row["created_at"]) == (text, optional, stamp)
+        for key, number, money, flag, day, stamp in connection.execute(
+            "select payment_id, company_ac_number, payment_amount, paid, payment_date, created_at::text from payment "
+            "where payment_id <= 30"
+        ):
+            row = found["payment"].get(key)
+            if row is not None:
+                assert (row["company_ac_number"], row["payment_amount"], row["paid"]) == (number, Decimal(money), flag)
+                assert (row["payment_date"], row["created_at"]) == (date.fromisoformat(day), stamp)
+    assert len(found["address"]) == 30 and len(found["payment"]) >= 30
