@@ -12,7 +12,7 @@ from cdk_app.bundling import ROOT, job_library
 from cdk_app.policy import allow
 from cdk_app.settings import GLUE_VERSION, Settings
 from cdk_app.storage_stack import bucket_arn
-from contracts.batch import PUBLICATION_PREFIX
+from contracts.layout import PUBLICATION_PREFIX
 from glue_jobs.lake import CATALOG
 
 #: Longest a run may take; one batch takes far less, a first load of millions of rows most.

@@ -1,4 +1,4 @@
-"""The batch protocol: manifest, publication, their keys, and how the newest number is found.
+"""The batch protocol: manifest and publication.
 
 A manifest commits a batch to the ingestion bucket; a publication commits what the lake made of it.
 Both are written last, once, by a conditional put. Batches are numbered 1, 2, 3 … without gaps.
@@ -7,17 +7,15 @@ Both are written last, once, by a conditional put. Batches are numbered 1, 2, 3 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
 from contracts.decode import decode, encode
 from contracts.errors import DamagedDocumentError
+from contracts.layout import manifest_key, publication_key
 from contracts.source import SOURCE_TABLES
 from contracts.star import STAR_TABLES
 
 FORMAT = 1
-MANIFEST_PREFIX = "batches/"
-PUBLICATION_PREFIX = "publications/"
 
 D = TypeVar("D", "Manifest", "Publication")
 
@@ -250,50 +248,6 @@ class Publication:
             When it is damaged, of another format version or stored under another batch's key.
         """
         return _numbered(decode(cls, data, key), key, publication_key)
-
-
-def manifest_key(batch: int) -> str:
-    """Key of a batch's manifest in the ingestion bucket."""
-    return f"{MANIFEST_PREFIX}{batch:08d}.json"
-
-
-def publication_key(batch: int) -> str:
-    """Key of a batch's publication in the processed bucket."""
-    return f"{PUBLICATION_PREFIX}{batch:08d}.json"
-
-
-def part_key(table: str, snapshot_time: datetime, batch: int, attempt: str, part: int, suffix: str = "csv") -> str:
-    """Key of a data part; `attempt` is unique to the run, so that two racing runs never collide."""
-    return f"{table}/extracted_date={snapshot_time:%Y-%m-%d}/{batch:08d}-{attempt}-{part:04d}.{suffix}"
-
-
-def key_part_key(table: str, snapshot_time: datetime, batch: int, attempt: str, part: int, suffix: str = "csv") -> str:
-    """Key of a part of a key list: apart from the data parts, which are read as one raw table."""
-    return f"keys/{part_key(table, snapshot_time, batch, attempt, part, suffix)}"
-
-
-def newest_number(exists_after: Callable[[int], bool]) -> int:
-    """Find the newest number of a gapless sequence 1, 2, 3 … in a store that only lists forwards.
-
-    Parameters
-    ----------
-    exists_after
-        Whether the store holds a number greater than the one given.
-
-    Returns
-    -------
-    int
-        The newest number, or 0 when there is none. About ``2 · log2(n)`` calls.
-    """
-    if not exists_after(0):
-        return 0
-    low, high = 0, 1  # something exists after low
-    while exists_after(high):
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if exists_after(middle) else (low, middle)
-    return high
 
 
 def _check_head(format: int, batch: int, snapshot_time: str) -> None:

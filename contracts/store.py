@@ -4,16 +4,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.batch import (
-    MANIFEST_PREFIX,
-    PUBLICATION_PREFIX,
-    Manifest,
-    Publication,
-    manifest_key,
-    newest_number,
-    publication_key,
-)
+from contracts.batch import Manifest, Publication
 from contracts.errors import DuplicateNumberError, StorageError
+from contracts.layout import MANIFEST_PREFIX, PUBLICATION_PREFIX, manifest_key, newest_number, publication_key
 
 
 class Bucket:

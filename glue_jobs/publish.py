@@ -10,8 +10,9 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.batch import FORMAT, Manifest, Publication, TablePublication, publication_key
+from contracts.batch import FORMAT, Manifest, Publication, TablePublication
 from contracts.errors import DuplicateNumberError
+from contracts.layout import publication_key
 from contracts.source import SOURCE_TABLES
 from contracts.star import DIM_DATE, FACTS, STAR_TABLES
 from contracts.store import Bucket
@@ -47,6 +48,9 @@ def publish(
 ) -> Publication:
     """Bring one batch into the lake and publish it.
 
+    Tables whose newest commit is this batch's already are left alone, so a run after a crash does
+    exactly what is missing. Facts come before the calendar, which takes its years from them.
+
     Parameters
     ----------
     manifest, previous
@@ -55,9 +59,6 @@ def publish(
         Reads the batches that wait behind it; they may hold corrections of its rows.
     log
         Receives one line for each table that changed.
-
-    Tables whose newest commit is this batch's already are left alone, so a run after a crash does
-    exactly what is missing. Facts come before the calendar, which takes its years from them.
 
     Raises
     ------

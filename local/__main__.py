@@ -137,7 +137,7 @@ def simulate(
     """Let business happen in the embedded source."""
     import psycopg
 
-    from local.simulator.business import business_day
+    from local.simulator.day import business_day
 
     place = Home(home)
     platform = place.platform()

@@ -8,7 +8,8 @@ from typing import Any
 
 import psycopg
 
-from contracts.batch import Manifest, Publication, manifest_key, publication_key
+from contracts.batch import Manifest, Publication
+from contracts.layout import manifest_key, publication_key
 from contracts.source import SOURCE_TABLES
 from contracts.star import STAR_TABLES
 from local.aws import client

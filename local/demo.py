@@ -16,7 +16,7 @@ from local.aws import client
 from local.home import Home
 from local.platform import Wishes, destroy, up
 from local.query import query
-from local.simulator.business import business_day
+from local.simulator.day import business_day
 
 #: What the demonstration watches: one order changed twice, and one that commits late.
 TWICE = 7

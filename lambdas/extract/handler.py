@@ -9,8 +9,9 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from contracts.batch import Manifest, Part, key_part_key, manifest_key, part_key
+from contracts.batch import Manifest, Part
 from contracts.errors import ContractError, DuplicateNumberError
+from contracts.layout import key_part_key, manifest_key, part_key
 from contracts.metrics import BATCHES_COMMITTED, HORIZON_HELD_BACK, ROWS_EXTRACTED, SOURCE_CHECKED
 from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket, newest_manifest

@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from contracts.batch import MANIFEST_PREFIX, PUBLICATION_PREFIX
 from contracts.errors import ContractError
+from contracts.layout import MANIFEST_PREFIX, PUBLICATION_PREFIX
 from contracts.metrics import FRESHNESS, PUBLICATIONS_LOADED, TIME_TO_WAREHOUSE
 from contracts.store import (
     Bucket,

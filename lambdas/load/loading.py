@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from contracts.batch import Publication, publication_key
+from contracts.batch import Publication
+from contracts.layout import publication_key
 from contracts.star import STAR_TABLES
 from contracts.table import StarTable
 from lambdas.errors import PublicationGapError, ReconciliationError

@@ -5,7 +5,7 @@ Everything follows from a seed, so that two runs with the same seed write the sa
 
 import random
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -69,7 +69,7 @@ def seed(
     draw = random.Random(seed)  # noqa: S311 - a simulation
     ledger = Ledger()
     _reference(ledger, draw)
-    weekdays = [d for d in _dates(people.SEEDED_AT.date() + timedelta(days=1), days) if d.weekday() < 5]
+    weekdays = [d for d in dates(people.SEEDED_AT.date() + timedelta(days=1), days) if d.weekday() < 5]
     end = datetime.combine(people.SEEDED_AT.date() + timedelta(days=days), time(19))
     for _ in range(5):
         _sale(ledger, draw, people.SEEDED_AT, end)
@@ -80,62 +80,9 @@ def seed(
         due += per_day
         sales = int(due) if orders is not None else draw.randint(SALES_A_DAY - 8, SALES_A_DAY + 8)
         due -= int(due)
-        _day_of_orders(ledger, draw, day, sales, round(sales * PURCHASES_A_DAY / SALES_A_DAY), end)
-    _write(connection, ledger)
+        day_of_orders(ledger, draw, day, sales, round(sales * PURCHASES_A_DAY / SALES_A_DAY), end)
+    write(connection, ledger)
     return end
-
-
-def business_day(connection: psycopg.Connection[Any], *, seed: int | None = None) -> dict[str, int]:
-    """Let the next business day happen: payments, new orders, new designs and silent updates.
-
-    Returns
-    -------
-    dict
-        ``paid``, ``sales``, ``purchases``, ``designs`` and ``silent`` updates.
-    """
-    ledger = _standing(connection)
-    last = _one(connection, "select max(created_at)::date from sales_order")
-    day = next(d for d in _dates(last + timedelta(days=1), 7) if d.weekday() < 5)
-    draw = random.Random(seed if seed is not None else day.toordinal())  # noqa: S311 - a simulation
-    with connection.transaction():
-        paid = connection.execute(
-            "update payment set paid = true, last_updated = %s where not paid and payment_date = %s and created_at < %s",
-            (datetime.combine(day, PAYMENT_RUN), day.isoformat(), day),
-        ).rowcount
-    sales, purchases = draw.randint(15, 31), draw.randint(5, 13)
-    _day_of_orders(ledger, draw, day, sales, purchases, None)
-    counts = {"sales": sales, "purchases": purchases, "designs": len(ledger.rows.get("design", ()))}
-    with connection.transaction():
-        _write(connection, ledger)
-    return {"paid": paid, **counts, "silent": silent_updates(connection, draw)}
-
-
-def silent_updates(connection: psycopg.Connection[Any], draw: random.Random, count: int = 3) -> int:
-    """Change rows of each kind that changes silently, without moving ``last_updated``."""
-    later = "to_char(agreed_delivery_date::date + 1, 'YYYY-MM-DD')"
-    changes: dict[str, Sequence[str]] = {
-        "sales_order": (
-            "staff_id = staff_id %% 20 + 1",
-            f"agreed_delivery_date = {later}",
-            "agreed_delivery_location_id = agreed_delivery_location_id %% 30 + 1",
-        ),
-        "purchase_order": (
-            "staff_id = staff_id %% 20 + 1",
-            "item_code = reverse(item_code)",
-            f"agreed_delivery_date = {later}",
-        ),
-        "design": ("file_location = file_location || '/moved'",),
-    }
-    done = 0
-    for table, assignments in changes.items():
-        top = _one(connection, f"select max({table}_id) from {table}")  # noqa: S608 - own constants
-        for _ in range(count):
-            with connection.transaction():
-                done += connection.execute(
-                    f"update {table} set {draw.choice(assignments)} where {table}_id = %s",  # noqa: S608
-                    (draw.randint(1, top),),
-                ).rowcount
-    return done
 
 
 def _reference(ledger: Ledger, draw: random.Random) -> None:
@@ -167,9 +114,10 @@ def _reference(ledger: Ledger, draw: random.Random) -> None:
         _design(ledger, draw, stamp)
 
 
-def _day_of_orders(
+def day_of_orders(
     ledger: Ledger, draw: random.Random, day: date, sales: int, purchases: int, until: datetime | None
 ) -> None:
+    """Remember the orders and designs of one day; payments due until `until` are paid."""
     opening = datetime.combine(day, time(8))
     moments = sorted(
         (opening + timedelta(milliseconds=draw.randrange(11 * 3_600_000)), kind)
@@ -265,7 +213,8 @@ def _pay(
     # fmt: on
 
 
-def _write(connection: psycopg.Connection[Any], ledger: Ledger) -> None:
+def write(connection: psycopg.Connection[Any], ledger: Ledger) -> None:
+    """Write the rows that a ledger remembers, in the order that foreign keys want, and move the sequences."""
     order = ("address", "counterparty", "currency", "department", "design", "staff", "payment_type")
     for table in (*order, "sales_order", "purchase_order", "transaction", "payment"):
         rows = ledger.rows.get(table)
@@ -285,26 +234,12 @@ def _write(connection: psycopg.Connection[Any], ledger: Ledger) -> None:
         )
 
 
-def _standing(connection: psycopg.Connection[Any]) -> Ledger:
-    def top(table: str) -> int:
-        return int(_one(connection, f"select coalesce(max({table}_id), 0) from {table}"))  # noqa: S608 - own constants
-
-    return Ledger(
-        sales=top("sales_order"),
-        purchases=top("purchase_order"),
-        transactions=top("transaction"),
-        payments=top("payment"),
-        designs=top("design"),
-        addresses=top("address"),
-        counterparties=top("counterparty"),
-        staff=top("staff"),
-    )
-
-
-def _one(connection: psycopg.Connection[Any], query: str) -> Any:
+def one(connection: psycopg.Connection[Any], query: str) -> Any:
+    """Return the one value that a query selects."""
     row = connection.execute(query).fetchone()
     return row[0] if row else None
 
 
-def _dates(first: date, days: int) -> Iterator[date]:
+def dates(first: date, days: int) -> Iterator[date]:
+    """Return `days` days from `first` on."""
     return (first + timedelta(days=n) for n in range(days))

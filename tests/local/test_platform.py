@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
-from contracts.batch import manifest_key
+from contracts.layout import manifest_key
 from local.aws import client
 from local.cdk import Cdk
 from local.home import ROOT, Home

@@ -14,7 +14,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from contracts.batch import manifest_key
+from contracts.layout import manifest_key
 
 SECONDS = int(os.environ.get("STRESS_SECONDS", "8"))
 WRITERS = 12

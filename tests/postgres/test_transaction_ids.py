@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from contracts.batch import manifest_key
+from contracts.layout import manifest_key
 from local.postgres import PostgresServer
 from local.simulator.business import create_schema, seed
 from local.urls import secret_from_url

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts.batch import DataFile, TablePublication, manifest_key, publication_key
+from contracts.batch import DataFile, TablePublication
 from contracts.errors import DamagedDocumentError, StorageError
+from contracts.layout import manifest_key, publication_key
 from contracts.star import STAR_TABLES
 from lambdas.errors import (
     PrivilegeError,

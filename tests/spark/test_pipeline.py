@@ -6,9 +6,9 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from contracts.batch import manifest_key, publication_key
-from glue_jobs.errors import IngestionDamagedError, LakeReconciliationError, RejectedRowError
-from local.simulator.business import business_day
+from contracts.layout import manifest_key, publication_key
+from glue_jobs.errors import LakeReconciliationError, RejectedRowError
+from local.simulator.day import business_day
 
 
 def test_g5_first_batch_makes_warehouse_equal_to_source(pipeline, spark):
@@ -109,96 +109,6 @@ def test_g1_late_commit_arrives_though_its_stamp_is_old(pipeline, spark):
     pipeline.assert_equal()
 
 
-def test_g2_pending_batches_are_published_in_order_by_one_run(pipeline, spark):
-    for quantity in (11, 12, 13):
-        with pipeline.source() as connection:
-            connection.execute("update purchase_order set item_quantity = %s where purchase_order_id = 5", (quantity,))
-        pipeline.extract()
-    pipeline.transform(spark)
-    assert pipeline.load()["loaded"] == [1, 2, 3]
-    quantities = (
-        "select item_quantity from fact_purchase_orders where purchase_order_id = 5 order by purchase_record_id"
-    )
-    assert pipeline.warehouse(quantities) == [(11,), (12,), (13,)]
-
-
-def test_g2_running_everything_again_changes_nothing(pipeline, spark):
-    pipeline.run(spark)
-    before = pipeline.keys(pipeline.ingestion), pipeline.keys(pipeline.processed)
-    assert pipeline.extract()["batch"] is None
-    pipeline.transform(spark)
-    assert pipeline.load()["loaded"] == []
-    assert (pipeline.keys(pipeline.ingestion), pipeline.keys(pipeline.processed)) == before
-
-
-@pytest.mark.parametrize("commits", [0, 1, 5, 11])
-def test_g3_job_that_dies_after_any_commit_is_finished_by_the_next(pipeline, spark, commits):
-    from glue_jobs.lake import Lake
-
-    with pipeline.source() as connection:
-        business_day(connection)
-    pipeline.extract()
-    survived = 0
-    plain = Lake.append
-
-    def dying(self, *arguments):
-        nonlocal survived
-        if survived == commits:
-            raise MemoryError("killed")
-        survived += 1
-        plain(self, *arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glue_jobs.publish.THREADS", 1)
-        patch.setattr(Lake, "append", dying)
-        if commits == 11:  # every table is committed, the publication is not
-            patch.setattr("contracts.store.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed")))
-        with pytest.raises(MemoryError):
-            pipeline.transform(spark)
-    assert survived == commits
-    assert pipeline.load()["loaded"] == []
-    pipeline.transform(spark)
-    assert pipeline.load()["loaded"] == [1]
-    pipeline.assert_equal()
-    ids = pipeline.warehouse("select count(*), min(sales_record_id), max(sales_record_id) from fact_sales_order")
-    assert ids[0][0] == ids[0][2] and ids[0][1] == 1
-
-
-def test_g3_overlapping_run_of_the_same_batch_doubles_nothing(pipeline, spark, monkeypatch):
-    """A second run that does not see the first one's commits replaces its rows by the same rows."""
-    from contracts.star import DIM_DATE, FACTS
-    from glue_jobs.lake import Lake
-
-    pipeline.run(spark)
-    with pipeline.source() as connection:
-        business_day(connection)
-        connection.execute("update sales_order set agreed_delivery_date = '2031-02-28' where sales_order_id = 1")
-    pipeline.extract()
-    pipeline.transform(spark)
-    first = pipeline.document(pipeline.processed, publication_key(2))
-    pipeline.s3.delete_object(Bucket=pipeline.processed, Key=publication_key(2))
-    plain, seen = Lake.last_commit, set()
-
-    def blind_at_first(self, table):
-        commit = plain(self, table)
-        if table in (*FACTS, DIM_DATE) and table.name not in seen:
-            seen.add(table.name)
-            return replace(commit, batch=1)
-        return commit
-
-    monkeypatch.setattr(Lake, "last_commit", blind_at_first)
-    pipeline.transform(spark)
-    second = pipeline.document(pipeline.processed, publication_key(2))
-    for fact in (*FACTS, DIM_DATE):
-        figures = ("inserted", "updated", "first_record_id", "last_record_id", "current_keys", "key_checksum")
-        assert {k: first["tables"][fact.name][k] for k in figures} == {
-            k: second["tables"][fact.name][k] for k in figures
-        }
-    pipeline.load()
-    pipeline.assert_equal()
-    assert pipeline.warehouse("select count(*) - count(distinct sales_record_id) from fact_sales_order") == [(0,)]
-
-
 @pytest.mark.parametrize(
     ("spoil", "shown", "mend"),
     [
@@ -265,23 +175,6 @@ def test_g5_rows_lost_before_the_lake_fail_the_run(pipeline, spark, monkeypatch)
     with pytest.raises(LakeReconciliationError, match="fact_sales_order"):
         pipeline.transform(spark)
     assert pipeline.keys(pipeline.processed, "publications/") == []
-
-
-def test_g3_damaged_part_is_told_and_nothing_published(pipeline, spark):
-    pipeline.extract()
-    manifest = pipeline.document(pipeline.ingestion, manifest_key(1))
-    key = manifest["tables"]["payment"]["parts"][0]["key"]
-    body = pipeline.s3.get_object(Bucket=pipeline.ingestion, Key=key)["Body"].read()
-    pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=key, Body=body[:-100])
-    with pytest.raises(IngestionDamagedError, match=key):
-        pipeline.transform(spark)
-    pipeline.s3.delete_object(Bucket=pipeline.ingestion, Key=key)
-    with pytest.raises(IngestionDamagedError, match="is missing"):
-        pipeline.transform(spark)
-    pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=key, Body=body)
-    pipeline.transform(spark)
-    pipeline.load()
-    pipeline.assert_equal()
 
 
 def test_g6_rows_deleted_in_the_source_are_counted_as_surplus(pipeline, spark):

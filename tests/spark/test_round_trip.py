@@ -6,7 +6,8 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.batch import Manifest, manifest_key
+from contracts.batch import Manifest
+from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from glue_jobs.reader import NULL_MARKER, read_raw
 from glue_jobs.star.typed import typed

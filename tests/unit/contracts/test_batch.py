@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.batch import Manifest, Publication, manifest_key, newest_number, part_key, publication_key
+from contracts.batch import Manifest, Publication
 from contracts.errors import DamagedDocumentError
+from contracts.layout import manifest_key, newest_number, part_key, publication_key
 from tests.support.samples import manifest, publication
 
 

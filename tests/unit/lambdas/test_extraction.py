@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.batch import Manifest, Part, SourceIdentity, manifest_key
+from contracts.batch import Manifest, Part, SourceIdentity
+from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from lambdas.errors import SourceSchemaError
 from lambdas.extract.extraction import adds_nothing, build_manifest, check_schema, plan, why_everything

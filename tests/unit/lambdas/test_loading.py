@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from contracts.batch import publication_key
+from contracts.layout import publication_key
 from contracts.star import STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
 from lambdas.load.ddl import create_views, view_names
