@@ -55,6 +55,7 @@ class PipelineStack(cdk.Stack):
                 "SOURCE_SCHEMA": settings.source_schema,
                 "SOURCE_TLS": settings.source_tls,
                 "PART_BYTES": str(settings.part_megabytes * 2**20),
+                "TIME_BUDGET_SECONDS": str(settings.extract_seconds),
                 "COMPRESS_PARTS": str(settings.compress_parts).lower(),
             },
         )
@@ -68,6 +69,7 @@ class PipelineStack(cdk.Stack):
             [self._arn("ingestion", "*")],
             wildcard="Parts and manifests of every table and batch; the function may write and not delete them.",
         )
+        allow(role, ["lambda:InvokeFunction"], [self.extract.arn])  # to go on where it stopped
 
         self.load = PythonFunction(
             self,

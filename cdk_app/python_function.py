@@ -22,6 +22,8 @@ class PythonFunction(Construct):
     ----------
     function, role
         The resources.
+    arn
+        The function's ARN, made of names: its own role may refer to it.
 
     Examples
     --------
@@ -41,6 +43,10 @@ class PythonFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         physical = f"{settings.prefix}-{name}"
+        stack = cdk.Stack.of(self)
+        self.arn = stack.format_arn(
+            service="lambda", resource="function", resource_name=physical, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
+        )
         group = logs.LogGroup(
             self,
             "Logs",

@@ -39,6 +39,8 @@ class Settings(BaseModel):
         How old a batch may be that the warehouse does not show, before the alarm.
     source_schema, source_tls, warehouse_schema, warehouse_tls
         See the functions' own settings.
+    extract_seconds
+        After how many seconds an extraction commits what it has read, and the next invocation continues.
     part_megabytes, compress_parts
         CSV in a part, and whether parts are gzip files.
     enforce_tls
@@ -72,6 +74,7 @@ class Settings(BaseModel):
     source_tls: TlsMode = "verify-full"
     warehouse_schema: str = Field(default="public", min_length=1)
     warehouse_tls: TlsMode = "verify-full"
+    extract_seconds: int = Field(default=780, ge=10, le=780)
     part_megabytes: int = Field(default=64, ge=5, le=1024)
     compress_parts: bool = False
     enforce_tls: bool = True

@@ -1,12 +1,14 @@
 """The batch protocol: manifest and publication.
 
 A manifest commits a batch to the ingestion bucket; a publication commits what the lake made of it.
-Both are written last, once, by a conditional put. Batches are numbered 1, 2, 3 … without gaps.
+Both are written last, once, by a conditional put. Batches are numbered 1, 2, 3 … without gaps. A batch that is too large
+for one run of the extraction has several manifests: all but the last say what is left to read, and the last one's
+number is the number of the whole.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from contracts.decode import decode, encode
@@ -107,13 +109,46 @@ class SourceIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Where a batch stopped because its time ran out.
+
+    The rest is read later, in other snapshots; then what changed after `horizon` is read again, until one
+    snapshot has seen the end. So the whole is what that last snapshot holds.
+
+    Attributes
+    ----------
+    since
+        Horizon from which rows are read, or None when every row is.
+    horizon
+        Horizon of the snapshot in which this reading began.
+    tables
+        Tables that are not read to their end, and the last key that was read of each, or None.
+    """
+
+    since: int | None
+    horizon: int
+    tables: dict[str, int | None]
+
+    def __post_init__(self) -> None:
+        """Check that the tables exist."""
+        if unknown := sorted(self.tables.keys() - SOURCE_TABLES.keys()):
+            raise ValueError(f"has unknown tables {', '.join(unknown)}")
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """The commit of a batch.
+    """The commit of a batch, or of a part of one.
 
     Attributes
     ----------
     batch, previous
         Its number and its predecessor's; None for the first.
+    first
+        Number of the manifest that the batch begins with: its own, unless it continues another.
+    unfinished
+        What is left to be read, or None when the batch is whole. A batch of several manifests ends
+        with the complete key list of every table: keys that an earlier one read and that are not listed
+        were deleted meanwhile.
     reason
         Why everything was read, or "" for an incremental batch.
     horizon
@@ -125,6 +160,8 @@ class Manifest:
     format: int
     batch: int
     previous: int | None
+    first: int
+    unfinished: Unfinished | None
     reason: str
     source: SourceIdentity
     horizon: int
@@ -136,7 +173,23 @@ class Manifest:
         _check_head(self.format, self.batch, self.snapshot_time)
         if self.previous != (self.batch - 1 or None):
             raise ValueError(f"previous is {self.previous}, expected {self.batch - 1 or None}")
+        if not 1 <= self.first <= self.batch:
+            raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
         _check_tables(self.tables.keys(), SOURCE_TABLES.keys())
+        if self.is_joined and not self.unfinished and any(t.key_parts is None for t in self.tables.values()):
+            raise ValueError(f"continues batch {self.first} and ends it without the key lists of all tables")
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the batch has several manifests."""
+        return self.first < self.batch
+
+    @property
+    def comparable_from(self) -> int:
+        """The oldest horizon that the next extraction compares transaction ids with."""
+        if self.unfinished is None:
+            return self.horizon
+        return self.unfinished.horizon if self.unfinished.since is None else self.unfinished.since
 
     def to_json(self) -> bytes:
         """Serialise."""
@@ -152,6 +205,26 @@ class Manifest:
             When it is damaged, of another format version or stored under another batch's key.
         """
         return _numbered(decode(cls, data, key), key, manifest_key)
+
+
+def joined(manifests: Sequence[Manifest]) -> Manifest:
+    """Put a whole batch together from its manifests, in order: their parts, under the last one's number and counts.
+
+    Parts of several manifests may hold a key more than once (the row of the highest batch number is the newest)
+    and keys that are gone (they are not in the key list).
+    """
+    last = manifests[-1]
+    return replace(last, tables={name: _joined([m.tables[name] for m in manifests]) for name in last.tables})
+
+
+def _joined(extracts: Sequence[TableExtract]) -> TableExtract:
+    reads = {extract.read for extract in extracts}
+    return replace(
+        extracts[-1],
+        read="whole" if "whole" in reads else "changed" if "changed" in reads else "nothing",
+        parts=tuple(part for extract in extracts for part in extract.parts),
+        rows=sum(extract.rows for extract in extracts),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +289,8 @@ class Publication:
     ----------
     batch
         The batch's number.
+    first
+        The number after the previous publication's: lower than `batch` when the batch has several manifests.
     snapshot_time
         Of the batch: how fresh its content is.
     published_at
@@ -224,6 +299,7 @@ class Publication:
 
     format: int
     batch: int
+    first: int
     snapshot_time: str
     published_at: str
     tables: dict[str, TablePublication]
@@ -232,6 +308,8 @@ class Publication:
         """Check the document as a whole."""
         _check_head(self.format, self.batch, self.snapshot_time)
         _check_time(self.published_at)
+        if not 1 <= self.first <= self.batch:
+            raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
         _check_tables(self.tables.keys(), STAR_TABLES.keys())
 
     def to_json(self) -> bytes:

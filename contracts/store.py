@@ -1,10 +1,11 @@
 """The batch protocol over S3: numbered documents with a conditional put, and their newest number."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.batch import Manifest, Publication
+from contracts.batch import Manifest, Publication, joined
 from contracts.errors import DuplicateNumberError, StorageError
 from contracts.layout import MANIFEST_PREFIX, PUBLICATION_PREFIX, manifest_key, newest_number, publication_key
 
@@ -94,10 +95,40 @@ def read_manifest(bucket: Bucket, number: int) -> Manifest:
     return Manifest.from_json(bucket.get(key), key)
 
 
+def newest_batch_number(bucket: Bucket) -> int:
+    """Return the number of the newest whole batch, or 0: manifests of an unfinished one do not count."""
+    number = newest_manifest_number(bucket)
+    while number and (manifest := read_manifest(bucket, number)).unfinished:
+        number = manifest.first - 1
+    return number
+
+
+def whole_batches(bucket: Bucket, after: int) -> Iterator[Manifest]:
+    """Read the batches after number `after`, in order, each put together from its manifests.
+
+    An unfinished one, which is always the newest, does not come.
+    """
+    manifests: list[Manifest] = []
+    for number in range(after + 1, newest_manifest_number(bucket) + 1):
+        manifests.append(read_manifest(bucket, number))
+        if manifests[-1].unfinished is None:
+            yield joined([m for m in manifests if m.batch >= manifests[-1].first])
+            manifests = []
+
+
 def read_publication(bucket: Bucket, number: int) -> Publication:
     """Read publication `number` of the processed bucket."""
     key = publication_key(number)
     return Publication.from_json(bucket.get(key), key)
+
+
+def publications_after(bucket: Bucket, number: int) -> Iterator[Publication]:
+    """Read the publications after `number`, in order."""
+    while keys := bucket.keys_after(PUBLICATION_PREFIX, number, limit=100):
+        for key in keys:
+            publication = Publication.from_json(bucket.get(key), key)
+            yield publication
+            number = publication.batch
 
 
 def newest_publication_number(bucket: Bucket) -> int:

@@ -42,7 +42,7 @@ class Corrections:
         """Return the rows of a source table, corrected where that was necessary; every column text."""
         if table in self._corrected:
             return self._corrected[table]
-        return read_raw(self._spark, self._bucket, self._manifest.tables[table])
+        return read_raw(self._spark, self._bucket, self._manifest, table)
 
     def correct(self, rejection: Rejection) -> bool:
         """Replace every refused row of the rejection's table by its newest correction.
@@ -60,7 +60,7 @@ class Corrections:
         waiting = {row[0] for row in refused.collect()}
         corrected = own.where(~F.col(table.key).isin(*waiting))
         for manifest in reversed(self._later()):
-            newer = read_raw(self._spark, self._bucket, manifest.tables[name])
+            newer = read_raw(self._spark, self._bucket, manifest, name)
             found = newer.where(F.col(table.key).isin(*waiting) & ~is_refused(table))
             keys = {row[0] for row in found.select(table.key).collect()}
             if keys:

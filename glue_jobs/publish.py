@@ -20,7 +20,7 @@ from contracts.table import StarTable
 from glue_jobs.corrections import Corrections
 from glue_jobs.errors import IngestionDamagedError, LakeReconciliationError, RejectedRowError, TransformError
 from glue_jobs.lake import Lake, touched
-from glue_jobs.reader import check_parts
+from glue_jobs.reader import check_parts, expected_rows
 from glue_jobs.star import BUILDERS, calendar
 from glue_jobs.star.typed import conformed, rejection, typed
 from glue_jobs.star.versions import classified, newest_hashes, partition_statistics, record_ids, with_hash
@@ -97,6 +97,7 @@ def publish(
     publication = Publication(
         format=FORMAT,
         batch=manifest.batch,
+        first=previous.batch + 1 if previous else 1,
         snapshot_time=manifest.snapshot_time,
         published_at=datetime.now(UTC).isoformat(timespec="microseconds"),
         tables=reconciled(manifest, tables),
@@ -164,8 +165,11 @@ def _publish_table(
         incoming = _incoming(place, manifest, table, corrections)
         if incoming is None:
             return _unchanged(before)
-        rows = sum(manifest.tables[name].rows for name in (table.source,) if name)
-        if not _commit_changes(place.lake, table, manifest.batch, incoming, rows, before, is_empty=commit is None):
+        expected = expected_rows(place.spark, place.ingestion.name, manifest, table.source) if table.source else None
+        rows = manifest.tables[table.source].rows if table.source else 0
+        if not _commit_changes(
+            place.lake, table, manifest.batch, incoming, rows, expected, before, is_empty=commit is None
+        ):
             return _unchanged(before)
         commit = place.lake.last_commit(table)
     if commit is None:
@@ -203,6 +207,7 @@ def _commit_changes(
     batch: int,
     incoming: DataFrame,
     rows: int,
+    expected: int | None,
     before: TablePublication,
     *,
     is_empty: bool,
@@ -217,9 +222,10 @@ def _commit_changes(
     try:
         statistics = {r["partition"]: r for r in partition_statistics(frame, table).collect()}
         received = sum(r["rows"] for r in statistics.values())
-        if table.source and received != rows:
+        if expected is not None and received != expected:
             raise IngestionDamagedError(
-                f"Batch {batch}, table {table.name}: {received} rows were read, the manifest says {rows}. Nothing was published."
+                f"Batch {batch}, table {table.name}: {received} rows were read, the manifest says {expected}. "
+                f"Nothing was published."
             )
         changed = sum(r["changed"] for r in statistics.values())
         if not changed:

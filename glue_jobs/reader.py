@@ -4,10 +4,14 @@ COPY writes NULL as an unquoted empty field and the empty string as a quoted one
 keeps the two apart when its null marker cannot occur in the data: PostgreSQL text never holds NUL.
 """
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from contracts.batch import TableExtract
+from contracts.batch import Manifest, Part, TableExtract
+from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket
 from glue_jobs.errors import IngestionDamagedError
 
@@ -26,20 +30,57 @@ CSV_OPTIONS = {
 }
 
 
-def read_raw(spark: SparkSession, bucket: str, extract: TableExtract) -> DataFrame:
-    """Read the parts of one table, each column as text.
+#: The batch number in a part's key.
+_NUMBER_IN_KEY = r"/(\d{8})-[^/]*$"
+
+
+def read_raw(spark: SparkSession, bucket: str, manifest: Manifest, table: str) -> DataFrame:
+    """Read what a batch holds of one source table, each column as text, each key once.
 
     Parameters
     ----------
     bucket
         The ingestion bucket; parts are read by their exact keys, never by listing.
-    extract
-        The table's entry in the manifest.
     """
-    schema = StructType([StructField(name, StringType()) for name in extract.columns])
-    if not extract.parts:
+    extract = manifest.tables[table]
+    rows = _read(spark, bucket, extract.parts, extract.columns)
+    if not manifest.is_joined:
+        return rows
+    key = SOURCE_TABLES[table].key
+    newest = rows.groupBy(key).agg(
+        F.max_by(F.struct(*extract.columns), F.regexp_extract(F.input_file_name(), _NUMBER_IN_KEY, 1)).alias("row")
+    )
+    listed = _read(spark, bucket, extract.key_parts or (), (key,))
+    return newest.select("row.*").join(listed, key, "left_semi").select(*extract.columns)
+
+
+def expected_rows(spark: SparkSession, bucket: str, manifest: Manifest, table: str) -> int | None:
+    """Return how many rows `read_raw` must give, or None when only the reconciliation of keys can tell.
+
+    Raises
+    ------
+    IngestionDamagedError
+        When it cannot be told and the parts do not hold the rows that the manifests say.
+    """
+    extract = manifest.tables[table]
+    if not manifest.is_joined:
+        return extract.rows
+    if extract.read == "whole":
+        return extract.source_count
+    found = _read(spark, bucket, extract.parts, extract.columns).count()
+    if found != extract.rows:
+        raise IngestionDamagedError(
+            f"Batch {manifest.batch}, table {table}: its parts hold {found} rows, the manifests say {extract.rows}. "
+            f"Nothing was published."
+        )
+    return None
+
+
+def _read(spark: SparkSession, bucket: str, parts: Sequence[Part], columns: Sequence[str]) -> DataFrame:
+    schema = StructType([StructField(name, StringType()) for name in columns])
+    if not parts:
         return spark.createDataFrame([], schema)
-    paths = [f"s3://{bucket}/{part.key}" for part in extract.parts]
+    paths = [f"s3://{bucket}/{part.key}" for part in parts]
     return spark.read.schema(schema).options(**CSV_OPTIONS).csv(paths)
 
 
@@ -51,7 +92,7 @@ def check_parts(bucket: Bucket, table: str, extract: TableExtract) -> None:
     IngestionDamagedError
         Naming the part; nothing has been transformed.
     """
-    for part in extract.parts:
+    for part in (*extract.parts, *(extract.key_parts or ())):
         size = bucket.size(part.key)
         if size != part.bytes:
             found = "is missing" if size is None else f"has {size} bytes"

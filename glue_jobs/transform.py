@@ -15,13 +15,13 @@ from collections.abc import Sequence
 import boto3
 from pyspark.sql import SparkSession
 
-from contracts.store import Bucket, newest_manifest_number, newest_publication_number, read_manifest, read_publication
+from contracts.store import Bucket, newest_publication_number, read_publication, whole_batches
 from glue_jobs.lake import Lake
 from glue_jobs.publish import Workplace, publish
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Publish every batch that has a manifest and no publication."""
+    """Publish every whole batch that has no publication."""
     parser = argparse.ArgumentParser()
     for name in ("ingestion_bucket", "processed_bucket", "database"):
         parser.add_argument(f"--{name}", required=True)
@@ -29,18 +29,22 @@ def main(arguments: Sequence[str]) -> None:
     client = boto3.client("s3")
     ingestion, processed = Bucket(client, options.ingestion_bucket), Bucket(client, options.processed_bucket)
     spark: SparkSession | None = None
-    while (published := newest_publication_number(processed)) < (newest := newest_manifest_number(ingestion)):
+    while True:
+        published = newest_publication_number(processed)
+        manifest = next(whole_batches(ingestion, published), None)
+        if manifest is None:
+            break
         spark = spark or SparkSession.builder.appName("totesys-transform").getOrCreate()
         place = Workplace(spark, ingestion, processed, Lake(spark, options.database, options.processed_bucket))
         started = time.monotonic()
         publish(
             place,
-            read_manifest(ingestion, published + 1),
+            manifest,
             read_publication(processed, published) if published else None,
-            lambda: [read_manifest(ingestion, number) for number in range(published + 2, newest + 1)],
+            lambda after=manifest.batch: list(whole_batches(ingestion, after)),  # type: ignore[misc]
             _log,
         )
-        _log(f"batch {published + 1}: published after {time.monotonic() - started:.1f} s")
+        _log(f"batch {manifest.batch}: published after {time.monotonic() - started:.1f} s")
     if spark is None:
         _log("nothing pending")
 

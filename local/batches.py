@@ -8,10 +8,12 @@ from typing import Any
 
 import psycopg
 
-from contracts.batch import Manifest, Publication
-from contracts.layout import manifest_key, publication_key
+from contracts import store
+from contracts.batch import Publication
+from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from contracts.star import STAR_TABLES
+from contracts.store import Bucket, newest_manifest, whole_batches
 from local.aws import client
 from local.errors import BatchFailedError
 
@@ -19,6 +21,8 @@ from local.errors import BatchFailedError
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 #: How long an event may take from the bucket to the state machine.
 EVENT_SECONDS = 30
+#: How long an invocation that continues a batch may take beyond its time budget.
+CONTINUE_SECONDS = 20
 
 
 def move_batch(platform: dict[str, str]) -> dict[str, Any]:
@@ -40,18 +44,19 @@ def move_batch(platform: dict[str, str]) -> dict[str, Any]:
     """
     started = time.monotonic()
     outcome = _extract(platform)
+    batch = _wait_until_whole(platform) or outcome["batch"]
     extract_seconds = round(time.monotonic() - started, 3)
-    if outcome["batch"] is None:
+    if batch is None:
         return _finish_pending(platform, outcome["reason"], extract_seconds)
-    execution = wait_for(platform, _started_by_event(platform, outcome["batch"]))
+    execution = wait_for(platform, _started_by_event(platform, batch))
     stages = {"extract": extract_seconds, **_stage_seconds(platform, execution)}
-    return describe(platform, outcome["batch"], {**stages, "total": round(time.monotonic() - started, 3)})
+    return describe(platform, batch, {**stages, "total": round(time.monotonic() - started, 3)})
 
 
 def describe(platform: dict[str, str], batch: int, seconds: dict[str, float]) -> dict[str, Any]:
     """Return what a batch held and did, from its manifest and publication."""
-    manifest = read_manifest(platform, batch)
     publication = read_publication(platform, batch)
+    manifest = next(whole_batches(_ingestion(platform), publication.first - 1))
     tables: dict[str, dict[str, int]] = {}
     for name in SOURCE_TABLES:
         tables[name] = {"rows_read": manifest.tables[name].rows, "inserted": 0, "updated": 0}
@@ -64,16 +69,9 @@ def describe(platform: dict[str, str], batch: int, seconds: dict[str, float]) ->
     return {"batch": batch, "reason": manifest.reason, "seconds": seconds, "tables": tables}
 
 
-def read_manifest(platform: dict[str, str], batch: int) -> Manifest:
-    """Read a batch's manifest."""
-    key = manifest_key(batch)
-    return Manifest.from_json(_object(platform, platform["ingestion_bucket"], key), key)
-
-
 def read_publication(platform: dict[str, str], batch: int) -> Publication:
     """Read a batch's publication."""
-    key = publication_key(batch)
-    return Publication.from_json(_object(platform, platform["processed_bucket"], key), key)
+    return store.read_publication(Bucket(client(platform, "s3"), platform["processed_bucket"]), batch)
 
 
 def start_publish(platform: dict[str, str]) -> str:
@@ -103,6 +101,31 @@ def invoke(platform: dict[str, str], function: str, payload: dict[str, Any] | st
 def _extract(platform: dict[str, str]) -> dict[str, Any]:
     schedule = client(platform, "scheduler").get_schedule(Name=platform["extract_schedule"])
     return invoke(platform, platform["extract_function"], schedule["Target"]["Input"])
+
+
+def _wait_until_whole(platform: dict[str, str]) -> int | None:
+    """Wait while an unfinished batch is continued; return its number when there was one.
+
+    When no invocation goes on with it, what the schedule invokes does.
+    """
+    last, since = 0, time.monotonic()
+    while (newest := newest_manifest(_ingestion(platform))) and newest.unfinished:
+        if newest.batch > last:
+            last, since = newest.batch, time.monotonic()
+        elif time.monotonic() - since > _time_budget(platform) + CONTINUE_SECONDS:
+            _extract(platform)
+            since = time.monotonic()
+        time.sleep(0.2)
+    return newest.batch if last and newest else None
+
+
+def _time_budget(platform: dict[str, str]) -> int:
+    function = client(platform, "lambda").get_function_configuration(FunctionName=platform["extract_function"])
+    return int(function["Environment"]["Variables"]["TIME_BUDGET_SECONDS"])
+
+
+def _ingestion(platform: dict[str, str]) -> Bucket:
+    return Bucket(client(platform, "s3"), platform["ingestion_bucket"])
 
 
 def _finish_pending(platform: dict[str, str], reason: str, extract_seconds: float) -> dict[str, Any]:
@@ -185,10 +208,6 @@ def _stage_seconds(platform: dict[str, str], execution: str) -> dict[str, float]
 def _history(platform: dict[str, str], execution: str) -> Iterator[dict[str, Any]]:
     machine = client(platform, "stepfunctions")
     yield from machine.get_execution_history(executionArn=execution, maxResults=1000)["events"]
-
-
-def _object(platform: dict[str, str], bucket: str, key: str) -> bytes:
-    return bytes(client(platform, "s3").get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 def _function_error(result: Any) -> str:

@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.store import Bucket, newest_manifest_number, newest_publication_number
+from contracts.store import Bucket, newest_manifest_number, newest_publication_number, read_manifest
 from local.aws import client
-from local.batches import FAILED, execution_error, loaded_batch, read_manifest
+from local.batches import FAILED, execution_error, loaded_batch
 
 
 def status(platform: dict[str, str]) -> dict[str, Any]:
@@ -20,12 +20,13 @@ def status(platform: dict[str, str]) -> dict[str, Any]:
         and ``last_error`` (``at``, ``where``, ``message``) or None.
     """
     s3 = client(platform, "s3")
-    batch = newest_manifest_number(Bucket(s3, platform["ingestion_bucket"]))
+    ingestion = Bucket(s3, platform["ingestion_bucket"])
+    batch = newest_manifest_number(ingestion)
     publication = newest_publication_number(Bucket(s3, platform["processed_bucket"]))
     loaded = loaded_batch(platform)
     freshness = 0.0
     if loaded < batch:
-        taken = datetime.fromisoformat(read_manifest(platform, loaded + 1).snapshot_time)
+        taken = datetime.fromisoformat(read_manifest(ingestion, loaded + 1).snapshot_time)
         freshness = round((datetime.now(UTC) - taken).total_seconds(), 1)
     alarms = client(platform, "cloudwatch").describe_alarms()["MetricAlarms"]
     errors = [*_failed_executions(platform), *_logged_errors(platform)]

@@ -1,15 +1,18 @@
 """The logic of an extraction: what to read, and whether it makes a batch."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from contracts.batch import FORMAT, Manifest, Part, SourceIdentity, TableExtract
+from contracts.batch import FORMAT, Manifest, Part, SourceIdentity, TableExtract, Unfinished
 from contracts.source import SOURCE_TABLES
 from contracts.table import Reading, SourceTable
 from lambdas.errors import EventError, SourceSchemaError
 from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Survey
+
+#: Rows a second that every source delivers; more rows than fit at this pace are read so that reading can stop and go on.
+ROWS_PER_SECOND = 20_000
 
 _IDENTITY = {"system_identifier": "cluster", "timeline": "timeline", "database_oid": "database"}
 
@@ -35,10 +38,12 @@ class Plan:
     ----------
     reason
         Why everything is read, or "".
-    since
-        Horizon to read from, or None for everything.
-    reads
-        For each table ``changed``, ``whole`` or ``nothing``.
+    first
+        Number of the manifest that the batch begins with.
+    todo
+        What is to be read; begun in an earlier snapshot when this run continues a batch.
+    in_order
+        Whether tables are read in the order of their keys, so that reading can stop anywhere and go on.
     key_lists
         Tables whose complete key list is read.
     columns
@@ -50,22 +55,62 @@ class Plan:
     """
 
     batch: int
+    first: int
     reason: str
-    since: int | None
+    todo: Unfinished
+    in_order: bool
     identity: SourceIdentity
     horizon: int
     snapshot_time: datetime
     surveys: dict[str, Survey]
-    reads: dict[str, str]
     key_lists: frozenset[str]
     columns: dict[str, tuple[str, ...]]
     unknown_tables: tuple[str, ...]
     held_back_seconds: float
 
     @property
+    def continues(self) -> bool:
+        """Whether an earlier run left the beginning of this batch."""
+        return self.first < self.batch
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to read at all."""
-        return not self.reason and not self.key_lists and all(read == "nothing" for read in self.reads.values())
+        return not self.continues and not self.reason and not self.key_lists and not self.todo.tables
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one run read, by table.
+
+    Attributes
+    ----------
+    reads
+        How: ``changed`` or ``whole``.
+    parts, key_parts
+        Data parts, and the parts of complete key lists.
+    unfinished
+        What is left, or None.
+    """
+
+    reads: dict[str, str] = field(default_factory=dict)
+    parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
+    key_parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
+    unfinished: Unfinished | None = None
+
+
+def continued_number(event: Mapping[str, Any]) -> int | None:
+    """Read from the event which manifest it continues: ``{"continues": 7}``, or None for any other event.
+
+    Raises
+    ------
+    EventError
+        When it is no number.
+    """
+    number = event.get("continues")
+    if number is not None and type(number) is not int:
+        raise EventError(f"The event continues {number!r}; give the number of a manifest. Nothing was written.")
+    return number
 
 
 def requested_key_lists(event: Mapping[str, Any]) -> frozenset[str]:
@@ -88,8 +133,19 @@ def requested_key_lists(event: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(wanted)
 
 
-def plan(snapshot: SourceSnapshot, previous: Manifest | None, key_lists: frozenset[str] = frozenset()) -> Plan:
+def plan(
+    snapshot: SourceSnapshot, previous: Manifest | None, key_lists: frozenset[str] = frozenset(), seconds: float = 600
+) -> Plan:
     """Check the source against the contract and decide what to read.
+
+    Parameters
+    ----------
+    previous
+        The newest manifest; when it is unfinished, this run continues its batch.
+    key_lists
+        Tables whose complete key list is wanted. The end of a continued batch carries all of them.
+    seconds
+        Time for reading, by which it is decided whether the reading must be able to stop.
 
     Raises
     ------
@@ -99,23 +155,56 @@ def plan(snapshot: SourceSnapshot, previous: Manifest | None, key_lists: frozens
     found = snapshot.columns()
     check_schema(found)
     identity, horizon, next_xid, snapshot_time = snapshot.position()
-    reason = why_everything(previous, identity, horizon, next_xid)
-    since = None if reason or previous is None else previous.horizon
-    surveys = {name: snapshot.survey(table, since) for name, table in SOURCE_TABLES.items()}
+    columns = {name: (*table.column_names, *_beyond(found[name], table)) for name, table in SOURCE_TABLES.items()}
+    reason = why_everything(previous, identity, horizon, next_xid) or _why_again(previous, columns)
+    unfinished = previous.unfinished if previous and not reason else None
+    since = None if reason or previous is None else unfinished.since if unfinished else previous.horizon
+    surveys = survey(snapshot, since)
+    todo = unfinished or Unfinished(since, horizon, tables_to_read(surveys, everything=bool(reason)))
+    rows = sum(surveys[name].changed for name in todo.tables)
+    batch = previous.batch + 1 if previous else 1
     return Plan(
-        batch=previous.batch + 1 if previous else 1,
-        reason=reason,
-        since=since,
+        batch=batch,
+        first=previous.first if previous and unfinished else batch,
+        reason=previous.reason if previous and unfinished else reason,
+        todo=todo,
+        in_order=unfinished is not None or rows > ROWS_PER_SECOND * seconds,
         identity=identity,
         horizon=horizon,
         snapshot_time=snapshot_time,
         surveys=surveys,
-        reads=_reads(surveys, everything=bool(reason)),
-        key_lists=key_lists,
-        columns={name: (*table.column_names, *_beyond(found[name], table)) for name, table in SOURCE_TABLES.items()},
+        key_lists=frozenset(SOURCE_TABLES) if unfinished else key_lists,
+        columns=columns,
         unknown_tables=tuple(sorted(found.keys() - SOURCE_TABLES.keys())),
         held_back_seconds=_held_back(previous, since, horizon, next_xid, snapshot_time),
     )
+
+
+def survey(snapshot: SourceSnapshot, since: int | None) -> dict[str, Survey]:
+    """Scan every table once."""
+    return {name: snapshot.survey(table, since) for name, table in SOURCE_TABLES.items()}
+
+
+def tables_to_read(surveys: Mapping[str, Survey], *, everything: bool) -> dict[str, int | None]:
+    """Return the tables with something to read: those with changed rows, and all that share a group with one.
+
+    Returns
+    -------
+    dict
+        Table → None: nothing of it has been read.
+    """
+    changed = {name for name in SOURCE_TABLES if everything or surveys[name].changed}
+    groups = {SOURCE_TABLES[name].group for name in changed if SOURCE_TABLES[name].reading is Reading.WHOLE}
+    return {
+        name: None
+        for name, table in SOURCE_TABLES.items()
+        if name in changed or (table.reading is Reading.WHOLE and table.group in groups)
+    }
+
+
+def is_read_whole(table: SourceTable, since: int | None) -> bool:
+    """Whether every row of `table` is read, and not only those that changed."""
+    return since is None or table.reading is Reading.WHOLE
 
 
 def check_schema(found: Mapping[str, Mapping[str, ColumnFound]]) -> None:
@@ -159,30 +248,39 @@ def why_everything(previous: Manifest | None, identity: SourceIdentity, horizon:
             return f"the source is another {what} than before ({before}, now {now})"
     if horizon < previous.horizon:
         return "the horizon went backwards"
-    if next_xid - previous.horizon > COMPARABLE_AGE:
+    if next_xid - previous.comparable_from > COMPARABLE_AGE:
         return "the previous horizon is too old to compare transaction ids"
     return ""
 
 
-def build_manifest(
-    plan: Plan, parts: Mapping[str, tuple[Part, ...]], key_parts: Mapping[str, tuple[Part, ...]] | None = None
-) -> Manifest:
-    """Put together the manifest of what was read: data parts, and the parts of key lists."""
+def _why_again(previous: Manifest | None, columns: Mapping[str, tuple[str, ...]]) -> str:
+    """Return why an unfinished batch cannot be continued, or ""."""
+    if previous is None or previous.unfinished is None:
+        return ""
+    if changed := [name for name in SOURCE_TABLES if previous.tables[name].columns != columns[name]]:
+        return f"the columns of {', '.join(changed)} changed while the batch was being read"
+    return ""
+
+
+def build_manifest(plan: Plan, outcome: Outcome) -> Manifest:
+    """Put together the manifest of what was read."""
     return Manifest(
         format=FORMAT,
         batch=plan.batch,
         previous=plan.batch - 1 or None,
+        first=plan.first,
+        unfinished=outcome.unfinished,
         reason=plan.reason,
         source=plan.identity,
         horizon=plan.horizon,
         snapshot_time=plan.snapshot_time.isoformat(timespec="microseconds"),
         tables={
             name: TableExtract(
-                read=plan.reads[name],
+                read=outcome.reads.get(name, "nothing"),
                 columns=plan.columns[name],
-                parts=parts.get(name, ()),
-                rows=sum(p.rows for p in parts.get(name, ())),
-                key_parts=(key_parts or {}).get(name),
+                parts=outcome.parts.get(name, ()),
+                rows=sum(p.rows for p in outcome.parts.get(name, ())),
+                key_parts=outcome.key_parts.get(name),
                 source_count=plan.surveys[name].count,
                 source_key_checksum=plan.surveys[name].key_checksum,
             )
@@ -212,7 +310,13 @@ def adds_nothing(manifest: Manifest, previous: Manifest | None) -> bool:
     A transaction that stays open holds the horizon back, and the rows after it are read again each
     time; a batch with the same bytes as its predecessor would only cost a run.
     """
-    if previous is None or manifest.reason or any(t.key_parts is not None for t in manifest.tables.values()):
+    if (
+        previous is None
+        or manifest.is_joined
+        or manifest.unfinished
+        or manifest.reason
+        or any(t.key_parts is not None for t in manifest.tables.values())
+    ):
         return False
     return all(
         extract.read == "nothing" or extract.content == previous.tables[name].content
@@ -231,17 +335,3 @@ def _held_back(
     if previous is None or since is None or horizon > since or next_xid == horizon:
         return 0.0
     return (snapshot_time - datetime.fromisoformat(previous.snapshot_time)).total_seconds()
-
-
-def _reads(surveys: Mapping[str, Survey], *, everything: bool) -> dict[str, str]:
-    changed: Callable[[str], bool] = lambda name: everything or surveys[name].changed > 0  # noqa: E731
-    groups = {t.group for t in SOURCE_TABLES.values() if t.reading is Reading.WHOLE and changed(t.name)}
-    reads = {}
-    for name, table in SOURCE_TABLES.items():
-        if table.reading is Reading.WHOLE:
-            reads[name] = "whole" if table.group in groups else "nothing"
-        elif everything:
-            reads[name] = "whole"
-        else:
-            reads[name] = "changed" if changed(name) else "nothing"
-    return reads

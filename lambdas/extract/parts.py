@@ -36,7 +36,7 @@ def write_parts(
     client
         A boto3 S3 client.
     chunks
-        The header with 0 rows, then whole rows with their number. No row → no object.
+        The header, then whole rows. No row → no object.
     key
         Gives the key of part 1, 2, 3 …
     part_bytes
@@ -50,11 +50,11 @@ def write_parts(
         When S3 fails. Parts already written are garbage that no manifest names.
     """
     rows = iter(chunks)
-    header, _ = next(rows, (b"", 0))
+    header = next(rows, Chunk(b"", 0)).data
     parts: list[Part] = []
     upload: _Upload | None = None
     try:
-        for data, count in rows:
+        for data, count, _ in rows:
             if upload is None:
                 upload = _Upload(client, bucket, key(len(parts) + 1), header, compress=compress)
             upload.write(data, count)

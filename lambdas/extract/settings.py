@@ -21,6 +21,8 @@ class ExtractSettings(BaseSettings):
         Bytes of CSV after which a part is closed and the next begun.
     compress_parts
         Whether parts are ``.csv.gz``; worth it for large sources.
+    time_budget_seconds
+        After how many seconds of reading a run commits what it has and the next one continues.
     statement_timeout_seconds, lock_timeout_seconds
         How long one statement may run, and wait for a lock, in the source.
     """
@@ -33,5 +35,6 @@ class ExtractSettings(BaseSettings):
     source_tls: TlsMode = TlsMode.VERIFY_FULL
     part_bytes: int = Field(default=64 * 2**20, ge=1)
     compress_parts: bool = False
+    time_budget_seconds: int = Field(default=780, ge=0)
     statement_timeout_seconds: int = Field(default=840, ge=1)
     lock_timeout_seconds: int = Field(default=10, ge=1)

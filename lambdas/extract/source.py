@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import psycopg
 from psycopg import errors, sql
@@ -24,8 +24,6 @@ from contracts.source import IGNORED_TABLES
 from contracts.table import SourceTable
 from lambdas.errors import PrivilegeError, SourceReadError
 
-#: Whole rows of CSV, and how many.
-Chunk = tuple[bytes, int]
 CHUNK_BYTES = 64 * 2**10
 #: A horizon further back than this (in transactions) is not comparable by age(), with room to spare.
 COMPARABLE_AGE = 2**31 - 10**8
@@ -35,6 +33,14 @@ _TIMELINE = sql.SQL(
     "case when pg_is_in_recovery() then (select timeline_id from pg_control_checkpoint()) "
     "else ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int end"
 )
+
+
+class Chunk(NamedTuple):
+    """Whole rows of CSV, how many, and the key of the last one; the header comes first, with 0 rows."""
+
+    data: bytes
+    rows: int
+    last_key: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,25 +115,49 @@ class Snapshot:
             count, checksum, changed = self._row(query)
         return Survey(count, checksum, changed)
 
-    def copy(self, table: SourceTable, columns: Sequence[str], horizon: int | None) -> Generator[Chunk]:
+    def copy(
+        self,
+        table: SourceTable,
+        columns: Sequence[str],
+        horizon: int | None,
+        *,
+        in_order: bool = False,
+        after: int | None = None,
+    ) -> Generator[Chunk]:
         """Stream `columns` of the rows changed since `horizon` (or all) as CSV.
 
         NULL is an unquoted empty field and an empty string a quoted one, as COPY writes them.
 
+        Parameters
+        ----------
+        columns
+            The key comes first.
+        in_order
+            Whether rows come in the order of the key, so that a later call can go on `after` the last one.
+        after
+            Only rows with a greater key; None for all.
+
         Yields
         ------
-        tuple of bytes and int
-            The header with 0 rows, then whole rows, some 64 KiB at a time, with their number.
+        Chunk
+            The header, then some 64 KiB of rows at a time.
 
         Raises
         ------
         PrivilegeError, SourceReadError
             When the source fails; nothing of what was yielded may be used.
         """
-        query = sql.SQL("copy (select {columns} from {table}{where}) to stdout (format csv, header true)").format(
+        key = sql.Identifier(table.key)
+        conditions = [] if horizon is None else [_changed_since(horizon)]
+        if after is not None:
+            conditions.append(sql.SQL("{} > {}").format(key, sql.Literal(after)))
+        query = sql.SQL(
+            "copy (select {columns} from {table}{where}{order}) to stdout (format csv, header true)"
+        ).format(
             columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
             table=self._table(table),
-            where=sql.SQL("") if horizon is None else sql.SQL(" where {}").format(_changed_since(horizon)),
+            where=sql.SQL(" where ") + sql.SQL(" and ").join(conditions) if conditions else sql.SQL(""),
+            order=sql.SQL(" order by {}").format(key) if in_order else sql.SQL(""),
         )
         with self._explained(f"table {table.name}"):
             yield from self._copied(query.as_bytes(self._connection))
@@ -148,26 +178,28 @@ class Snapshot:
         is_complete = False
         try:
             _, header = pgconn.get_copy_data(0)
-            yield bytes(header), 0
+            yield Chunk(bytes(header), 0)
             buffer, rows = bytearray(), 0
+            last: bytes | memoryview = b""
             while True:
                 size, row = pgconn.get_copy_data(0)
                 if size < 0:
                     break
                 buffer += row
                 rows += 1
+                last = row
                 if len(buffer) >= CHUNK_BYTES:
-                    yield bytes(buffer), rows
+                    yield Chunk(bytes(buffer), rows, _first_field(last))
                     buffer, rows = bytearray(), 0
             is_complete = True
-            if rows:
-                yield bytes(buffer), rows
         finally:
             if not is_complete:
                 _abandon_copy(pgconn)
         while ended := pgconn.get_result():
             if ended.status != ExecStatus.COMMAND_OK:
                 raise errors.error_from_result(ended)
+        if rows:
+            yield Chunk(bytes(buffer), rows, _first_field(last))
 
     def _table(self, table: SourceTable) -> sql.Identifier:
         return sql.Identifier(self._schema, table.name)
@@ -216,6 +248,11 @@ def open_snapshot(
             yield Snapshot(connection, schema)
     except psycopg.Error as error:
         _explain(error, "the source")
+
+
+def _first_field(row: bytes | memoryview) -> int:
+    """Return the key of a row of CSV: its first field, a number."""
+    return int(bytes(row).split(b",", 1)[0])
 
 
 def _abandon_copy(pgconn: PGconn) -> None:

@@ -9,18 +9,18 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contracts.errors import ContractError
-from contracts.layout import MANIFEST_PREFIX, PUBLICATION_PREFIX
+from contracts.layout import MANIFEST_PREFIX
 from contracts.metrics import FRESHNESS, PUBLICATIONS_LOADED, TIME_TO_WAREHOUSE
 from contracts.store import (
     Bucket,
-    newest_manifest_number,
+    newest_batch_number,
     newest_publication_number,
+    publications_after,
     read_manifest,
-    read_publication,
 )
 from lambdas.errors import PlatformError
 from lambdas.load.lake import csv_rows, open_filesystem
-from lambdas.load.loading import load_publication, pending_numbers
+from lambdas.load.loading import check_follows, load_publication
 from lambdas.load.settings import LoadSettings
 from lambdas.load.warehouse import Warehouse
 from lambdas.observability import MetricUnit, logger, metrics
@@ -40,8 +40,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     -------
     dict
         After a load: ``loaded`` (batch numbers), ``last`` (newest batch in the warehouse),
-        ``freshness`` (seconds) and ``seconds``. After a survey: ``untransformed``, the number of
-        batches without a publication.
+        ``freshness`` (seconds) and ``seconds``. After a survey: ``batches`` and ``published`` (number of
+        the newest whole batch, and of the newest publication) and ``untransformed``, their difference.
 
     Raises
     ------
@@ -63,9 +63,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def survey(settings: LoadSettings) -> dict[str, Any]:
-    """Tell how many batches the lake has not published. Looks at S3 only: the lake never waits for the warehouse."""
+    """Tell how far the lake is behind the whole batches. Looks at S3 only: the lake never waits for the warehouse."""
     client = boto3.client("s3")
-    batches = newest_manifest_number(Bucket(client, settings.ingestion_bucket))
+    batches = newest_batch_number(Bucket(client, settings.ingestion_bucket))
     published = newest_publication_number(Bucket(client, settings.processed_bucket))
     return {"batches": batches, "published": published, "untransformed": batches - published}
 
@@ -90,24 +90,20 @@ def load(settings: LoadSettings, remaining_seconds: Any) -> dict[str, Any]:
         warehouse = Warehouse(connection, schema=settings.warehouse_schema, ledger=settings.ledger_schema)
         warehouse.prepare()
         last = warehouse.last_batch()
-        while remaining_seconds() > RESERVE_SECONDS:
-            numbers = pending_numbers(processed.keys_after(PUBLICATION_PREFIX, last, limit=100), last)
-            if not numbers:
+        for publication in publications_after(processed, last):
+            if remaining_seconds() <= RESERVE_SECONDS:
                 break
-            for number in numbers:
-                publication = read_publication(processed, number)
-                if load_publication(
-                    warehouse,
-                    publication,
-                    lambda table, published=publication: csv_rows(  # type: ignore[misc]
-                        filesystem, processed.name, table, published.batch, published.tables[table.name]
-                    ),
-                ):
-                    loaded.append(number)
-                    _report(publication.snapshot_time)
-                last = number
-                if remaining_seconds() <= RESERVE_SECONDS:
-                    break
+            check_follows(publication, last)
+            if load_publication(
+                warehouse,
+                publication,
+                lambda table, published=publication: csv_rows(  # type: ignore[misc]
+                    filesystem, processed.name, table, published.batch, published.tables[table.name]
+                ),
+            ):
+                loaded.append(publication.batch)
+                _report(publication.snapshot_time)
+            last = publication.batch
     freshness = _freshness(Bucket(client, settings.ingestion_bucket), last)
     metrics.add_metric(FRESHNESS, MetricUnit.Seconds, freshness)
     return {"loaded": loaded, "last": last, "freshness": freshness}

@@ -21,25 +21,20 @@ class Ledgered(Protocol):
         """Write rows and return how many were received."""
 
 
-def pending_numbers(keys: Iterable[str], last: int) -> list[int]:
-    """Return the numbers of the publications after `last`, given their keys in order.
+def check_follows(publication: Publication, last: int) -> None:
+    """Check that no publication is missing between the last loaded one and this.
 
     Raises
     ------
     PublicationGapError
-        When one is missing in between; those before the gap are not lost, see `Returns`.
+        When one is; nothing of this publication was loaded.
     """
-    numbers: list[int] = []
-    for number, key in enumerate(keys, start=last + 1):
-        if key != publication_key(number):
-            if numbers:
-                break  # load what comes before the gap first; the next round reports it
-            raise PublicationGapError(
-                f"Publication {publication_key(number)} is missing, but {key} exists. Batches are loaded in order, so "
-                f"nothing after {last} was. Restore the object from its previous version, or run the transform again."
-            )
-        numbers.append(number)
-    return numbers
+    if publication.first > last + 1:
+        raise PublicationGapError(
+            f"{publication_key(publication.batch)} exists and the publication that ends with batch {publication.first - 1} "
+            f"is missing. Batches are loaded in order, so nothing after {last} was. Restore the object from its previous "
+            f"version, or run the transform again."
+        )
 
 
 def load_publication(

@@ -75,7 +75,7 @@ class Warehouse:
         """
         with self._transaction(f"batch {publication.batch}"):
             self._connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-            is_next = self.last_batch() == publication.batch - 1
+            is_next = self.last_batch() == publication.first - 1
             yield is_next
             if is_next:
                 self._record(publication)

@@ -63,7 +63,7 @@ def test_g8_every_type_and_value_survives(pipeline, spark, rows):
     )
     found = {}
     for name in ("address", "payment"):
-        frame = typed(read_raw(spark, pipeline.ingestion, manifest.tables[name]), SOURCE_TABLES[name])
+        frame = typed(read_raw(spark, pipeline.ingestion, manifest, name), SOURCE_TABLES[name])
         found[name] = {row[0]: row for row in frame.collect()}
     with pipeline.source() as connection:
         for key, text, optional, stamp in connection.execute(

@@ -12,8 +12,13 @@ from contracts.batch import (
 )
 from contracts.source import SOURCE_TABLES
 from contracts.star import STAR_TABLES
+from lambdas.extract.source import ColumnFound
 
 TIME = "2026-11-20T09:00:00.123456+00:00"
+SCHEMA = {
+    table.name: {c.name: ColumnFound(c.name, c.type.source[0], c.name == table.key) for c in table.columns}
+    for table in SOURCE_TABLES.values()
+}
 SOURCE = SourceIdentity(system_identifier="7412345678901234567", timeline=1, database_oid=16384)
 
 
@@ -39,6 +44,8 @@ def manifest(batch: int, *, reason: str = "first batch", horizon: int = 1000, **
         format=FORMAT,
         batch=batch,
         previous=batch - 1 or None,
+        first=batch,
+        unfinished=None,
         reason=reason,
         source=SOURCE,
         horizon=horizon,
@@ -68,6 +75,7 @@ def publication(batch: int, **tables: TablePublication) -> Publication:
     return Publication(
         format=FORMAT,
         batch=batch,
+        first=batch,
         snapshot_time=TIME,
         published_at=TIME,
         tables={name: tables.get(name) or table_publication() for name in STAR_TABLES},

@@ -35,6 +35,11 @@ def test_references_point_to_tables_that_are_written_earlier():
                     assert order.index(column.references.split(".")[0]) < order.index(table.name)
 
 
+def test_the_key_is_the_first_column_of_a_source_table():
+    """An extraction that stops finds the last key there."""
+    assert all(table.columns[0].name == table.key for table in SOURCE_TABLES.values())
+
+
 def test_source_has_created_at_and_last_updated_everywhere():
     for table in SOURCE_TABLES.values():
         assert {"created_at", "last_updated"} <= set(table.column_names)

@@ -8,14 +8,17 @@ from contracts.batch import Manifest, Part, SourceIdentity
 from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from lambdas.errors import SourceSchemaError
-from lambdas.extract.extraction import adds_nothing, build_manifest, check_schema, plan, why_everything
+from lambdas.extract.extraction import (
+    Outcome,
+    adds_nothing,
+    build_manifest,
+    check_schema,
+    is_read_whole,
+    plan,
+    why_everything,
+)
 from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Survey, normalise_type
-from tests.support.samples import SOURCE, extract, manifest
-
-SCHEMA = {
-    table.name: {c.name: ColumnFound(c.name, c.type.source[0], c.name == table.key) for c in table.columns}
-    for table in SOURCE_TABLES.values()
-}
+from tests.support.samples import SCHEMA, SOURCE, extract, manifest
 
 
 class FakeSnapshot:
@@ -37,7 +40,8 @@ class FakeSnapshot:
 def test_first_batch_reads_everything_and_says_so():
     snapshot = FakeSnapshot()
     todo = plan(snapshot, None)
-    assert todo.batch == 1 and todo.reason == "first batch" and set(todo.reads.values()) == {"whole"}
+    assert todo.batch == todo.first == 1 and todo.reason == "first batch" and todo.todo.since is None
+    assert todo.todo.tables == dict.fromkeys(SOURCE_TABLES)
     assert snapshot.horizons == {None} and not todo.is_empty
 
 
@@ -50,10 +54,11 @@ def test_no_change_makes_no_batch():
 def test_changed_rows_are_read_incrementally_and_reference_tables_whole_with_their_group():
     todo = plan(FakeSnapshot(changed={"sales_order", "department"}), manifest(7))
     assert todo.batch == 8 and not todo.reason
-    assert {name: read for name, read in todo.reads.items() if read != "nothing"} == {
-        "sales_order": "changed",
-        "department": "whole",
-        "staff": "whole",
+    assert todo.todo.since == 1000
+    assert {name: is_read_whole(SOURCE_TABLES[name], 1000) for name in todo.todo.tables} == {
+        "sales_order": False,
+        "department": True,
+        "staff": True,
     }
 
 
@@ -112,7 +117,7 @@ def test_rows_that_the_previous_batch_held_already_make_no_batch():
 def test_manifest_says_what_was_read():
     todo = plan(FakeSnapshot(changed={"sales_order"}), manifest(7))
     parts = {"sales_order": (Part("k1", 10, 2, "aa"), Part("k2", 10, 1, "bb"))}
-    written = build_manifest(todo, parts)
+    written = build_manifest(todo, Outcome(reads={"sales_order": "changed"}, parts=parts))
     assert written.batch == 8 and written.previous == 7 and written.horizon == 1001
     assert written.tables["sales_order"].rows == 3 and written.tables["payment"].read == "nothing"
     assert Manifest.from_json(written.to_json(), manifest_key(8)) == written

@@ -4,11 +4,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from contracts.layout import publication_key
 from contracts.star import STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
 from lambdas.load.ddl import create_views, view_names
-from lambdas.load.loading import load_publication, pending_numbers
+from lambdas.load.loading import check_follows, load_publication
 from tests.support.samples import publication, table_publication
 
 
@@ -18,7 +17,7 @@ class FakeWarehouse:
 
     @contextmanager
     def batch(self, published):
-        is_next = self.last == published.batch - 1
+        is_next = self.last == published.first - 1
         yield is_next
         if is_next:
             self.committed.append(published.batch)
@@ -32,15 +31,11 @@ def _rows(table):
     return [(b"1\n", 1), (b"2\n3\n", 2)]
 
 
-def test_pending_publications_are_taken_in_order():
-    assert pending_numbers([publication_key(n) for n in (5, 6, 7)], 4) == [5, 6, 7]
-    assert pending_numbers([], 4) == []
-
-
-def test_a_gap_stops_loudly_but_not_what_comes_before_it():
-    assert pending_numbers([publication_key(n) for n in (5, 7)], 4) == [5]
-    with pytest.raises(PublicationGapError, match="00000005"):
-        pending_numbers([publication_key(6)], 4)
+def test_a_gap_between_publications_stops_loudly():
+    check_follows(publication(5), 4)
+    check_follows(publication(5), 5)  # loaded already: the ledger tells
+    with pytest.raises(PublicationGapError, match=r"00000006.*ends with batch 5 is missing.*nothing after 4"):
+        check_follows(publication(6), 4)
 
 
 def test_dimensions_are_written_before_facts():

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from contracts.errors import StorageError
 from lambdas.extract import parts as parts_module
 from lambdas.extract.parts import write_parts
+from lambdas.extract.source import Chunk
 
 
 class FakeS3:
@@ -46,7 +47,7 @@ HEADER = b"id,name\n"
 
 
 def _chunks(rows):
-    return [(HEADER, 0), *((row, 1) for row in rows)]
+    return [Chunk(HEADER, 0), *(Chunk(row, 1) for row in rows)]
 
 
 def _write(s3, rows, part_bytes=10**9):
@@ -99,8 +100,8 @@ def test_g3_an_error_of_the_source_aborts_the_upload_and_passes(monkeypatch):
     s3 = FakeS3(fail_on="abort")
 
     def rows():
-        yield HEADER, 0
-        yield from [(b"123,abc\n", 1)] * 20
+        yield Chunk(HEADER, 0)
+        yield from [Chunk(b"123,abc\n", 1)] * 20
         raise RuntimeError("connection lost")
 
     with pytest.raises(RuntimeError, match="connection lost"):

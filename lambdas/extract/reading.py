@@ -1,0 +1,131 @@
+"""Reading tables until everything is read or time runs out."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Protocol
+
+from contracts.batch import Part, Unfinished
+from contracts.layout import key_part_key, part_key
+from contracts.source import SOURCE_TABLES
+from contracts.table import SourceTable
+from lambdas.errors import SourceReadError
+from lambdas.extract.extraction import Outcome, Plan, SourceSnapshot, is_read_whole, survey, tables_to_read
+from lambdas.extract.source import Chunk
+
+
+class CopiedSnapshot(SourceSnapshot, Protocol):
+    """What reading asks of a snapshot."""
+
+    def copy(
+        self,
+        table: SourceTable,
+        columns: Sequence[str],
+        horizon: int | None,
+        *,
+        in_order: bool = False,
+        after: int | None = None,
+    ) -> Generator[Chunk]:
+        """Stream rows."""
+
+    def copy_keys(self, table: SourceTable) -> Generator[Chunk]:
+        """Stream the complete list of keys."""
+
+
+#: Writes a table's chunks as parts: table, chunks, layout of the keys, number of the first part.
+Write = Callable[[str, Iterator[Chunk], Callable[..., str], int], tuple[Part, ...]]
+
+
+def read(snapshot: CopiedSnapshot, plan: Plan, write: Write, is_time_up: Callable[[], bool]) -> Outcome:
+    """Read what is planned, as far as time allows.
+
+    A reading that began in an earlier snapshot and ends in this one is followed by another, of what changed since it
+    began; one that begins and ends in this snapshot is the last. So the whole batch is what this snapshot holds.
+
+    Raises
+    ------
+    SourceReadError
+        When a whole run is too short for what cannot be divided.
+    """
+    outcome = Outcome()
+    todo, began_here = plan.todo, not plan.continues
+    while True:
+        left = _read_tables(snapshot, plan, todo, outcome, write, is_time_up)
+        if left:
+            outcome.unfinished = Unfinished(todo.since, todo.horizon, left)
+            return outcome
+        if began_here:
+            break
+        changed = tables_to_read(survey(snapshot, todo.horizon), everything=False)
+        todo, began_here = Unfinished(todo.horizon, plan.horizon, changed), True
+    if not _read_key_lists(snapshot, plan, outcome, write, is_time_up):
+        if plan.continues and not outcome.parts:
+            raise SourceReadError(
+                "The key lists of the source do not fit into one run. Nothing was committed. Raise time_budget_seconds."
+            )
+        outcome.key_parts = {}
+        outcome.unfinished = Unfinished(todo.since, todo.horizon, {})
+    return outcome
+
+
+def _read_tables(
+    snapshot: CopiedSnapshot,
+    plan: Plan,
+    todo: Unfinished,
+    outcome: Outcome,
+    write: Write,
+    is_time_up: Callable[[], bool],
+) -> dict[str, int | None]:
+    """Read the tables in `todo`; return those that are left, with the last key that was read."""
+    left = dict(todo.tables)
+    for name in [name for name in SOURCE_TABLES if name in left]:
+        if outcome.reads and is_time_up():
+            break
+        table = SOURCE_TABLES[name]
+        is_whole = is_read_whole(table, todo.since)
+        before = outcome.parts.get(name, ())
+        since = None if is_whole else todo.since
+        with closing(
+            snapshot.copy(table, plan.columns[name], since, in_order=plan.in_order, after=left[name])
+        ) as copied:
+            rows = _Limited(copied, is_time_up)
+            parts = write(name, iter(rows), part_key, len(before) + 1)
+        if rows.is_complete or plan.in_order:
+            outcome.reads[name] = "whole" if is_whole else "changed"
+            outcome.parts[name] = (*before, *parts)
+        if not rows.is_complete:
+            left[name] = rows.last_key if plan.in_order else left[name]
+            break
+        del left[name]
+    return left
+
+
+def _read_key_lists(
+    snapshot: CopiedSnapshot, plan: Plan, outcome: Outcome, write: Write, is_time_up: Callable[[], bool]
+) -> bool:
+    """Read the complete key lists that are wanted; return whether time sufficed."""
+    for name in [name for name in SOURCE_TABLES if name in plan.key_lists]:
+        with closing(snapshot.copy_keys(SOURCE_TABLES[name])) as copied:
+            rows = _Limited(copied, is_time_up)
+            outcome.key_parts[name] = write(name, iter(rows), key_part_key, 1)
+        if not rows.is_complete:
+            return False
+    return True
+
+
+class _Limited:
+    """Chunks until time is up, at least the first one with rows; remembers where they stopped."""
+
+    def __init__(self, chunks: Iterator[Chunk], is_time_up: Callable[[], bool]) -> None:
+        self._chunks = chunks
+        self._is_time_up = is_time_up
+        self.last_key: int | None = None
+        self.is_complete = False
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for chunk in self._chunks:
+            if self.last_key is not None and self._is_time_up():
+                return
+            yield chunk
+            if chunk.rows:
+                self.last_key = chunk.last_key
+        self.is_complete = True
