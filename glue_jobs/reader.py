@@ -30,12 +30,8 @@ CSV_OPTIONS = {
 }
 
 
-#: The batch number in a part's key.
-_NUMBER_IN_KEY = r"/(\d{8})-[^/]*$"
-
-
 def read_raw(spark: SparkSession, bucket: str, manifest: Manifest, table: str) -> DataFrame:
-    """Read what a batch holds of one source table, each column as text, each key once.
+    """Read what a batch holds of one source table, each of the contract's columns as text, each key once.
 
     Parameters
     ----------
@@ -44,14 +40,13 @@ def read_raw(spark: SparkSession, bucket: str, manifest: Manifest, table: str) -
     """
     extract = manifest.tables[table]
     rows = _read(spark, bucket, extract.parts, extract.columns)
-    if not manifest.is_joined:
-        return rows
-    key = SOURCE_TABLES[table].key
-    newest = rows.groupBy(key).agg(
-        F.max_by(F.struct(*extract.columns), F.regexp_extract(F.input_file_name(), _NUMBER_IN_KEY, 1)).alias("row")
-    )
+    names, key = SOURCE_TABLES[table].column_names, SOURCE_TABLES[table].key
+    if not manifest.is_joined or not extract.parts:
+        return rows.select(*names)
+    number = F.substring_index("_metadata.file_name", "-", 1).cast("long")
+    newest = rows.groupBy(key).agg(F.max_by(F.struct(*names), number).alias("row"))
     listed = _read(spark, bucket, extract.key_parts or (), (key,))
-    return newest.select("row.*").join(listed, key, "left_semi").select(*extract.columns)
+    return newest.select("row.*").join(listed, key, "left_semi").select(*names)
 
 
 def expected_rows(spark: SparkSession, bucket: str, manifest: Manifest, table: str) -> int | None:
