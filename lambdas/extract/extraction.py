@@ -1,6 +1,6 @@
 """The logic of an extraction: what to read, and whether it makes a batch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -26,8 +26,8 @@ class SourceSnapshot(Protocol):
     def columns(self) -> dict[str, dict[str, ColumnFound]]:
         """Return the columns found, by table and name."""
 
-    def survey(self, table: SourceTable, horizon: int | None) -> Survey:
-        """Scan one table."""
+    def survey(self, table: SourceTable, horizon: int | None, *, count_changed: Callable[[int], bool]) -> Survey:
+        """Count one table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ class Plan:
         return self.first < self.batch
 
     @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to read at all."""
-        return not self.continues and not self.reason and not self.key_lists and not self.todo.tables
+    def is_optional(self) -> bool:
+        """Whether a reading that finds no row makes no batch."""
+        return not self.continues and not self.reason and not self.key_lists
 
 
 @dataclass(slots=True)
@@ -97,6 +97,11 @@ class Outcome:
     parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     key_parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     unfinished: Unfinished | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row and no key was read, and nothing is left."""
+        return not self.parts and not self.key_parts and self.unfinished is None
 
 
 def continued_number(event: Mapping[str, Any]) -> int | None:
@@ -159,16 +164,17 @@ def plan(
     reason = why_everything(previous, identity, horizon, next_xid) or _why_again(previous, columns)
     unfinished = previous.unfinished if previous and not reason else None
     since = None if reason or previous is None else unfinished.since if unfinished else previous.horizon
-    surveys = survey(snapshot, since)
+    limit = ROWS_PER_SECOND * seconds
+    surveys = survey(snapshot, since, limit)
     todo = unfinished or Unfinished(since, horizon, tables_to_read(surveys, everything=bool(reason)))
-    rows = sum(surveys[name].changed for name in todo.tables)
+    rows = sum(surveys[name].changed or 0 for name in todo.tables)
     batch = previous.batch + 1 if previous else 1
     return Plan(
         batch=batch,
         first=previous.first if previous and unfinished else batch,
         reason=previous.reason if previous and unfinished else reason,
         todo=todo,
-        in_order=unfinished is not None or rows > ROWS_PER_SECOND * seconds,
+        in_order=unfinished is not None or rows > limit,
         identity=identity,
         horizon=horizon,
         snapshot_time=snapshot_time,
@@ -180,20 +186,31 @@ def plan(
     )
 
 
-def survey(snapshot: SourceSnapshot, since: int | None) -> dict[str, Survey]:
-    """Scan every table once."""
-    return {name: snapshot.survey(table, since) for name, table in SOURCE_TABLES.items()}
+def survey(snapshot: SourceSnapshot, since: int | None, limit: float = 0) -> dict[str, Survey]:
+    """Count every table.
+
+    Changed rows of a table that is read incrementally are not counted when it has fewer rows than `limit` in all: reading
+    them is as quick.
+    """
+    return {
+        name: snapshot.survey(
+            table,
+            since,
+            count_changed=lambda count, table=table: table.reading is Reading.WHOLE or count > limit,  # type: ignore[misc]
+        )
+        for name, table in SOURCE_TABLES.items()
+    }
 
 
 def tables_to_read(surveys: Mapping[str, Survey], *, everything: bool) -> dict[str, int | None]:
-    """Return the tables with something to read: those with changed rows, and all that share a group with one.
+    """Return the tables that may have something to read: those with changed rows, and all that share a group with one.
 
     Returns
     -------
     dict
         Table → None: nothing of it has been read.
     """
-    changed = {name for name in SOURCE_TABLES if everything or surveys[name].changed}
+    changed = {name for name in SOURCE_TABLES if everything or surveys[name].changed != 0}
     groups = {SOURCE_TABLES[name].group for name in changed if SOURCE_TABLES[name].reading is Reading.WHOLE}
     return {
         name: None

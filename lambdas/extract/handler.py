@@ -123,9 +123,9 @@ def extract(
     ):
         todo = plan(snapshot, previous, key_lists, budget)
         metrics.add_metric(HORIZON_HELD_BACK, MetricUnit.Seconds, todo.held_back_seconds)
-        if todo.is_empty:
-            return _no_batch("nothing changed")
         done = read(snapshot, todo, _writer(bucket, todo, settings), lambda: time.monotonic() - started > budget)
+    if todo.is_optional and done.is_empty:
+        return _no_batch("nothing changed")
     for warning in news(todo, previous):
         logger.warning(warning)
     manifest = build_manifest(todo, done)
@@ -147,7 +147,8 @@ def _writer(bucket: Bucket, todo: Plan, settings: ExtractSettings) -> Write:
             settings.part_bytes,
             compress=settings.compress_parts,
         )
-        logger.info("table read", table=table, parts=len(parts), rows=sum(p.rows for p in parts))
+        if parts:
+            logger.info("table read", table=table, parts=len(parts), rows=sum(p.rows for p in parts))
         return parts
 
     return write

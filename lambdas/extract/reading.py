@@ -89,7 +89,7 @@ def _read_tables(
         ) as copied:
             rows = _Limited(copied, is_time_up)
             parts = write(name, iter(rows), part_key, len(before) + 1)
-        if rows.is_complete or plan.in_order:
+        if (rows.is_complete or plan.in_order) and (parts or is_whole):
             outcome.reads[name] = "whole" if is_whole else "changed"
             outcome.parts[name] = (*before, *parts)
         if not rows.is_complete:

@@ -7,7 +7,7 @@ then. ``age()`` compares transaction ids safely across wrap-around and needs onl
 """
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,11 +54,11 @@ class ColumnFound:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """One scan of a table: its rows, its key checksum, and how many rows changed since the horizon."""
+    """What a table holds: its rows, its key checksum, and how many rows changed since the horizon; None: not counted."""
 
     count: int
     key_checksum: int
-    changed: int
+    changed: int | None
 
 
 class Snapshot:
@@ -101,19 +101,25 @@ class Snapshot:
                     found.setdefault(table, {})[name] = ColumnFound(name, kind, is_key)
         return found
 
-    def survey(self, table: SourceTable, horizon: int | None) -> Survey:
-        """Scan `table` once; without a `horizon` every row counts as changed."""
+    def survey(self, table: SourceTable, horizon: int | None, *, count_changed: Callable[[int], bool]) -> Survey:
+        """Count the rows of `table`; without a `horizon` every row counts as changed.
+
+        Parameters
+        ----------
+        count_changed
+            Tells from the number of rows whether those that changed are worth a second scan.
+        """
         key = sql.Identifier(table.key).as_string(self._connection)
-        query = sql.SQL("select count(*), coalesce(sum({mix}), 0)::bigint, {changed} from {table}").format(
-            mix=sql.SQL(mix_sql(key)),
-            changed=sql.SQL("count(*)")
-            if horizon is None
-            else sql.SQL("count(*) filter (where {})").format(_changed_since(horizon)),
-            table=self._table(table),
+        # Nothing here keeps PostgreSQL from scanning in parallel; age() would.
+        total = sql.SQL("select count(*), coalesce(sum({mix}), 0)::bigint from {table}").format(
+            mix=sql.SQL(mix_sql(key)), table=self._table(table)
         )
         with self._explained(f"table {table.name}"):
-            count, checksum, changed = self._row(query)
-        return Survey(count, checksum, changed)
+            count, checksum = self._row(total)
+            if horizon is None or not count_changed(count):
+                return Survey(count, checksum, count if horizon is None else None)
+            changed = sql.SQL("select count(*) from {} where {}").format(self._table(table), _changed_since(horizon))
+            return Survey(count, checksum, self._row(changed)[0])
 
     def copy(
         self,

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
-from contracts.layout import manifest_key
+from contracts.layout import MANIFEST_PREFIX, manifest_key
+from contracts.store import Bucket
 from local.aws import client
 from local.cdk import Cdk
 from local.home import ROOT, Home
@@ -105,6 +106,39 @@ def test_g3_killing_the_extraction_before_its_manifest_loses_nothing(platform):
     assert process.returncode == 1 and err.strip()
     assert platform.batch()["tables"]["fact_sales_order"]["updated"] == 1
     platform.assert_equal()
+
+
+def test_g3_a_batch_that_needs_many_runs_finishes_by_itself_though_two_of_them_are_killed(platform):
+    """The function invokes itself until the batch is whole; the state machine publishes it once."""
+    functions, name = client(platform.description, "lambda"), platform.description["extract_function"]
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    newest = platform.json("status", "--json")["batch"]
+    runs = len(_job_runs(platform))
+
+    def manifests_after(number):
+        bucket = Bucket(client(platform.description, "s3"), platform.description["ingestion_bucket"])
+        return len(bucket.keys_after(MANIFEST_PREFIX, number))
+
+    for table in ("sales_order", "purchase_order", "payment", "transaction", "staff", "design", "currency"):
+        platform.execute(f"update {table} set last_updated = last_updated")
+    platform.execute("update sales_order set units_sold = units_sold + 1")
+    try:
+        slow = {**variables, "TIME_BUDGET_SECONDS": "0"}
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": slow})
+        process = platform.start("batch", "--json")
+        for seen in (1, 3):
+            while manifests_after(newest) < seen:
+                time.sleep(0.05)
+            platform.kill("ministack-lambda-totesys-local-extract")
+        out, err = process.communicate(timeout=240)
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    assert process.returncode == 0, err
+    assert json.loads(out)["batch"] == newest + manifests_after(newest) > newest + 5
+    assert len(_job_runs(platform)) == runs + 1
+    assert json.loads(out)["tables"]["fact_sales_order"]["updated"] > 100
+    platform.assert_equal()
+    assert platform.batch()["batch"] is None
 
 
 def test_g3_killing_the_job_in_mid_write_loses_and_doubles_nothing(platform):

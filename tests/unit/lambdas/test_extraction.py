@@ -32,9 +32,10 @@ class FakeSnapshot:
     def columns(self):
         return self._schema
 
-    def survey(self, table, horizon):
+    def survey(self, table, horizon, *, count_changed):
         self.horizons.add(horizon)
-        return Survey(count=3, key_checksum=42, changed=2 if horizon is None or table.name in self._changed else 0)
+        changed = 2 if horizon is None or table.name in self._changed else 0
+        return Survey(count=3, key_checksum=42, changed=changed if count_changed(3) else None)
 
 
 def test_first_batch_reads_everything_and_says_so():
@@ -42,17 +43,19 @@ def test_first_batch_reads_everything_and_says_so():
     todo = plan(snapshot, None)
     assert todo.batch == todo.first == 1 and todo.reason == "first batch" and todo.todo.since is None
     assert todo.todo.tables == dict.fromkeys(SOURCE_TABLES)
-    assert snapshot.horizons == {None} and not todo.is_empty
+    assert snapshot.horizons == {None} and not todo.is_optional
 
 
 def test_no_change_makes_no_batch():
     snapshot = FakeSnapshot()
     todo = plan(snapshot, manifest(7))
-    assert todo.is_empty and snapshot.horizons == {1000}
+    assert todo.is_optional and snapshot.horizons == {1000}
+    assert set(todo.todo.tables) == {"sales_order", "purchase_order", "transaction", "payment"}  # reading will tell
+    assert plan(snapshot, manifest(7), seconds=0).todo.tables == {}
 
 
 def test_changed_rows_are_read_incrementally_and_reference_tables_whole_with_their_group():
-    todo = plan(FakeSnapshot(changed={"sales_order", "department"}), manifest(7))
+    todo = plan(FakeSnapshot(changed={"sales_order", "department"}), manifest(7), seconds=0)
     assert todo.batch == 8 and not todo.reason
     assert todo.todo.since == 1000
     assert {name: is_read_whole(SOURCE_TABLES[name], 1000) for name in todo.todo.tables} == {

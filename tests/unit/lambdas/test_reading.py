@@ -70,10 +70,10 @@ class Snapshot:
     def columns(self):
         return SCHEMA
 
-    def survey(self, table, horizon):
+    def survey(self, table, horizon, *, count_changed):
         rows = self.rows[table.name]
-        changed = [xmin for xmin, _ in rows.values() if horizon is None or xmin >= horizon]
-        return Survey(len(rows), sum(map(mix, rows)), len(changed))
+        changed = len([xmin for xmin, _ in rows.values() if horizon is None or xmin >= horizon])
+        return Survey(len(rows), sum(map(mix, rows)), changed if horizon is None or count_changed(len(rows)) else None)
 
     def copy(self, table, columns, horizon, *, in_order=False, after=None):
         rows = [
@@ -130,9 +130,9 @@ def _run(database, store, previous, patience, seconds=10**9):
     """One invocation: time is up after `patience` questions."""
     snapshot, questions = Snapshot(database), iter(range(10**9))
     todo = plan(snapshot, previous, seconds=seconds)
-    if todo.is_empty:
-        return None, snapshot
     outcome = read(snapshot, todo, store.writer(todo.batch), lambda: next(questions) >= patience)
+    if todo.is_optional and outcome.is_empty:
+        return None, snapshot
     written = build_manifest(todo, outcome)
     assert Manifest.from_json(written.to_json(), manifest_key(written.batch)) == written
     return written, snapshot
