@@ -66,6 +66,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             requested_key_lists(event),
             continues=continued_number(event),
             seconds=min(settings.time_budget_seconds, remaining),
+            end_seconds=remaining,
         )
     except (PlatformError, ContractError) as error:
         logger.error("extraction failed", error=type(error).__name__, detail=str(error))
@@ -87,6 +88,7 @@ def extract(
     *,
     continues: int | None = None,
     seconds: float | None = None,
+    end_seconds: float | None = None,
 ) -> dict[str, Any]:
     """Read one snapshot and commit it as the next batch, if it holds anything new or key lists are wanted.
 
@@ -94,8 +96,8 @@ def extract(
     ----------
     continues
         Number of the unfinished manifest to go on from; when it is not the newest, nothing is done.
-    seconds
-        Time for reading; by default the setting.
+    seconds, end_seconds
+        After how long reading stops where it can, by default the setting; and after how long it must end, by default then.
     """
     started = time.monotonic()
     budget = settings.time_budget_seconds if seconds is None else seconds
@@ -123,7 +125,13 @@ def extract(
     ):
         todo = plan(snapshot, previous, key_lists, budget)
         metrics.add_metric(HORIZON_HELD_BACK, MetricUnit.Seconds, todo.held_back_seconds)
-        done = read(snapshot, todo, _writer(bucket, todo, settings), lambda: time.monotonic() - started > budget)
+        done = read(
+            snapshot,
+            todo,
+            _writer(bucket, todo, settings),
+            is_time_up=lambda: time.monotonic() - started > budget,
+            is_over=lambda: time.monotonic() - started > (budget if end_seconds is None else end_seconds),
+        )
     if todo.is_optional and done.is_empty:
         return _no_batch("nothing changed")
     for warning in news(todo, previous):

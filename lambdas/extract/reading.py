@@ -35,11 +35,24 @@ class CopiedSnapshot(SourceSnapshot, Protocol):
 Write = Callable[[str, Iterator[Chunk], Callable[..., str], int], tuple[Part, ...]]
 
 
-def read(snapshot: CopiedSnapshot, plan: Plan, write: Write, is_time_up: Callable[[], bool]) -> Outcome:
+def read(
+    snapshot: CopiedSnapshot,
+    plan: Plan,
+    write: Write,
+    is_time_up: Callable[[], bool],
+    is_over: Callable[[], bool] | None = None,
+) -> Outcome:
     """Read what is planned, as far as time allows.
 
     A reading that began in an earlier snapshot and ends in this one is followed by another, of what changed since it
     began; one that begins and ends in this snapshot is the last. So the whole batch is what this snapshot holds.
+
+    Parameters
+    ----------
+    is_time_up
+        Whether reading must stop where it can.
+    is_over
+        Whether what cannot be divided, the key lists at the end, must be given up; by default the same.
 
     Raises
     ------
@@ -57,10 +70,11 @@ def read(snapshot: CopiedSnapshot, plan: Plan, write: Write, is_time_up: Callabl
             break
         changed = tables_to_read(survey(snapshot, todo.horizon), everything=False)
         todo, began_here = Unfinished(todo.horizon, plan.horizon, changed), True
-    if not _read_key_lists(snapshot, plan, outcome, write, is_time_up):
+    if not _read_key_lists(snapshot, plan, outcome, write, is_over or is_time_up):
         if plan.continues and not outcome.parts:
             raise SourceReadError(
-                "The key lists of the source do not fit into one run. Nothing was committed. Raise time_budget_seconds."
+                "The key lists of the source do not fit into one run. Nothing was committed. Give the function more memory, "
+                "which is also more processor and network."
             )
         outcome.key_parts = {}
         outcome.unfinished = Unfinished(todo.since, todo.horizon, {})
