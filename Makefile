@@ -60,7 +60,8 @@ types: setup ## check the types
 unit: setup ## unit tests only
 	$(PY) -m pytest tests/unit
 
-stress: setup ## 12 writers for 60 s against the extraction, five times
+stress: setup ## 50 races of two extractions, and five times 12 writers for 60 s against one
+	RACES=50 $(PY) -m pytest -q tests/postgres/test_reading_rule.py -k racing
 	for run in 1 2 3 4 5; do STRESS_SECONDS=60 $(PY) -m pytest -q -s tests/postgres/test_stress.py -k Horizon | grep -E "Reader:|passed|failed"; done
 
 bench-extract: setup ## the extraction against psql's COPY (ROWS=1000000)

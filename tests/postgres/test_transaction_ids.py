@@ -108,6 +108,27 @@ def test_g1_the_horizon_holds_across_the_wrap_around_of_transaction_ids(pipeline
     assert _keys(pipeline, 4) == {3}
 
 
+def test_g1_a_source_restored_into_a_new_cluster_is_read_whole_and_so_is_the_old_one_when_they_are_swapped(
+    pipeline, cluster, tmp_path
+):
+    pipeline.extract()
+    dump = tmp_path / "dump.sql"
+    dump.touch()
+    dump.chmod(0o666)  # the server's user writes it
+    _run("pg_dump", "-d", pipeline.source_url, "-f", str(dump), server=cluster)
+    _run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", cluster.url, "-f", str(dump), server=cluster)
+    with pipeline.source() as connection:
+        connection.execute("update sales_order set staff_id = 1 where sales_order_id = 1")
+    for batch, url in ((2, cluster.url), (3, pipeline.source_url), (4, cluster.url)):
+        _use(pipeline, url)
+        outcome = pipeline.extract()
+        assert outcome["batch"] == batch and "the source is another cluster than before" in outcome["reason"]
+        with psycopg.connect(url) as connection:
+            (rows,) = connection.execute("select count(*) from sales_order").fetchone()
+        assert len(_keys(pipeline, batch)) == rows == outcome["rows"]["sales_order"]
+        assert pipeline.extract()["batch"] is None
+
+
 def test_g1_a_promoted_standby_is_read_whole_and_a_standby_can_be_read(pipeline, cluster, tmp_path):
     with psycopg.connect(cluster.url) as connection:
         create_schema(connection)
