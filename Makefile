@@ -64,8 +64,13 @@ stress: setup ## 50 races of two extractions, and five times 12 writers for 60 s
 	RACES=50 $(PY) -m pytest -q tests/postgres/test_reading_rule.py -k racing
 	for run in 1 2 3 4 5; do STRESS_SECONDS=60 $(PY) -m pytest -q -s tests/postgres/test_stress.py -k Horizon | grep -E "Reader:|passed|failed"; done
 
-bench-extract: setup ## the extraction against psql's COPY (ROWS=1000000)
-	$(PY) -m bench.extract --rows $(or $(ROWS),1000000)
+bench-extract: setup $(if $(DLT),.cache/dlt/.ready) ## the extraction against psql's COPY (ROWS=1000000; DLT=1: and dlt)
+	$(PY) -m bench.extract --rows $(or $(ROWS),1000000) $(if $(DLT),--dlt .cache/dlt/bin/python)
+
+.cache/dlt/.ready: bench/dlt-requirements.txt
+	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) .cache/dlt
+	$(VENV)/bin/uv pip install --quiet --python .cache/dlt/bin/python -r $<
+	touch $@
 
 synth: setup ## synthesise the templates, without credentials or network (ENV=dev)
 	$(CDK) synth --quiet --context env=$(ENV)

@@ -40,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dlt", type=Path, help="Python of an environment that has dlt")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -47,12 +48,12 @@ def main() -> None:
         return
     directory = Path(tempfile.mkdtemp(dir=_scratch()))
     try:
-        _measure(directory, options.rows, options.rounds)
+        _measure(directory, options.rows, options.rounds, options.dlt)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _measure(directory: Path, rows: int, rounds: int) -> None:
+def _measure(directory: Path, rows: int, rounds: int, dlt: Path | None) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
     home = Home(directory / "home")
     home.create()
@@ -68,14 +69,19 @@ def _measure(directory: Path, rows: int, rounds: int) -> None:
             with psycopg.connect(server.url, autocommit=True) as connection:
                 connection.execute("vacuum (analyze)")
         table = Table(title=f"{rows:,} sales orders", title_justify="left")
-        for column in ("round", "psql COPY to a file", "extraction, gzip parts", "ratio", "peak memory"):
+        names = ["extraction, gzip parts", *(["dlt, gzip files"] if dlt else [])]
+        for column in ("round", "psql COPY to a file", *(c for name in names for c in (name, "ratio", "peak memory"))):
             table.add_column(column, justify="right")
         for number in range(1, rounds + 1):
             with console.status(f"round {number}"):
                 baseline = _psql(server.url, directory / "copy.csv")
                 variables = _prepare(server.url, environment, number)
-                first = _child(variables)
-                table.add_row(*_cells(str(number), baseline, first))
+                measured = [_child(variables)]
+                if dlt:
+                    measured.append(_dlt(dlt, server.url, directory))
+                table.add_row(
+                    str(number), f"{baseline:.2f} s", *(cell for m in measured for cell in _cells(baseline, m))
+                )
         console.print(table)
         _incremental(console, server.url, variables)
     finally:
@@ -127,13 +133,25 @@ def _prepare(url: str, environment: dict[str, str], number: int) -> dict[str, st
 
 
 def _child(variables: dict[str, str]) -> dict[str, float]:
+    return _run([sys.executable, "-m", "bench.extract", "--child"], variables)
+
+
+def _dlt(python: Path, url: str, directory: Path) -> dict[str, float]:
+    scratch = directory / "dlt"
+    scratch.mkdir()
+    script = str(ROOT / "bench" / "dlt_baseline.py")
+    try:
+        return _run(
+            [str(python), script, url, str(scratch)], {"RUNTIME__DLTHUB_TELEMETRY": "false", "HOME": str(scratch)}
+        )
+    finally:
+        shutil.rmtree(scratch)
+
+
+def _run(command: list[str], variables: dict[str, str]) -> dict[str, float]:
+    """Run a measured process; its last line of output is its figures."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.extract", "--child"],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=False
     )
     if done.returncode:
         sys.exit(done.stderr)
@@ -152,9 +170,9 @@ def _extract_here() -> None:
     print(json.dumps({"seconds": seconds, "rows": outcome["rows"].get("sales_order", 0), "peak": peak}))
 
 
-def _cells(number: str, baseline: float, measured: dict[str, float]) -> list[str]:
+def _cells(baseline: float, measured: dict[str, float]) -> list[str]:
     ratio = measured["seconds"] / baseline
-    return [number, f"{baseline:.2f} s", f"{measured['seconds']:.2f} s", f"{ratio:.2f}", f"{measured['peak']:.0f} MiB"]
+    return [f"{measured['seconds']:.2f} s", f"{ratio:.2f}", f"{measured['peak']:.0f} MiB"]
 
 
 def _scratch() -> Path:
