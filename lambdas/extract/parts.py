@@ -1,6 +1,6 @@
 """Gateway for bytes: COPY rows become immutable CSV objects, streamed by multipart upload.
 
-Chunks hold whole rows, so a part always ends where a row ends. Memory is two buffers of 8 MiB, whatever the size of the table.
+Chunks hold whole rows, so a part always ends where a row ends. Memory is a few buffers of 5 MiB, whatever the size of the table.
 """
 
 import hashlib
@@ -14,8 +14,10 @@ from contracts.batch import Part
 from contracts.errors import StorageError
 from lambdas.extract.source import Chunk
 
-#: Bytes of CSV that are packed, and of body that are sent, at a time. S3 wants 5 MiB at least.
-CHUNK = 8 * 2**20
+#: Bytes of CSV that are packed at a time.
+PACK_BYTES = 2**20
+#: Bytes of body that are sent at a time: the least that S3 takes.
+SEND_BYTES = 5 * 2**20
 #: As small as zlib makes it at its fastest, in a third of the time.
 GZIP_LEVEL = 1
 
@@ -94,9 +96,9 @@ class _Upload:
         self._csv += data
         self._rows += rows
         self.csv_bytes += len(data)
-        if len(self._csv) >= CHUNK:
+        if len(self._csv) >= PACK_BYTES:
             self._pack()
-            if len(self._body) >= CHUNK:
+            if len(self._body) >= SEND_BYTES:
                 self._send()
 
     def close(self) -> Part:
@@ -105,7 +107,7 @@ class _Upload:
             self._body += self._gzip.flush()
         if self._upload_id is None:
             self._take()
-            self._client.put_object(**self._target, Body=bytes(self._body), ContentType=self._type)
+            self._client.put_object(**self._target, Body=self._body, ContentType=self._type)
         else:
             if self._body:
                 self._send()
@@ -143,8 +145,6 @@ class _Upload:
             self._upload_id = answer["UploadId"]
         number = len(self._etags) + 1
         self._take()
-        answer = self._client.upload_part(
-            **self._target, UploadId=self._upload_id, PartNumber=number, Body=bytes(self._body)
-        )
+        answer = self._client.upload_part(**self._target, UploadId=self._upload_id, PartNumber=number, Body=self._body)
         self._etags.append({"PartNumber": number, "ETag": answer["ETag"]})
         self._body = bytearray()

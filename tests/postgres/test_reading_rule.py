@@ -180,7 +180,8 @@ def test_g3_storage_that_fails_in_the_middle_of_a_table_is_told_and_the_next_run
         connection.execute("update design set file_name = repeat('x', 100000)")
     with monkeypatch.context() as patch:
         refused = ClientError({"Error": {"Code": "SlowDown", "Message": "no"}}, "upload_part")
-        patch.setattr("lambdas.extract.parts.CHUNK", 1000)
+        for buffer in ("PACK_BYTES", "SEND_BYTES"):
+            patch.setattr(f"lambdas.extract.parts.{buffer}", 1000)
         patch.setattr("lambdas.extract.parts._Upload._send", lambda _: (_ for _ in ()).throw(refused))
         with pytest.raises(StorageError, match="No batch was committed"):
             pipeline.extract()

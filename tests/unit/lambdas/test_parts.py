@@ -46,6 +46,11 @@ class FakeS3:
 HEADER = b"id,name\n"
 
 
+def _small_buffers(monkeypatch, size):
+    monkeypatch.setattr(parts_module, "PACK_BYTES", size)
+    monkeypatch.setattr(parts_module, "SEND_BYTES", size)
+
+
 def _chunks(rows):
     return [Chunk(HEADER, 0), *(Chunk(row, 1) for row in rows)]
 
@@ -77,7 +82,7 @@ def test_parts_end_where_rows_end_and_each_has_the_header():
 
 @pytest.mark.parametrize("rows", [25, 30])
 def test_g9_a_large_part_is_uploaded_in_pieces(monkeypatch, rows):
-    monkeypatch.setattr(parts_module, "CHUNK", 40)
+    _small_buffers(monkeypatch, 40)
     s3 = FakeS3()
     (part,) = _write(s3, [b"123,abc\n"] * rows)
     body = HEADER + b"123,abc\n" * rows
@@ -88,7 +93,7 @@ def test_g9_a_large_part_is_uploaded_in_pieces(monkeypatch, rows):
 @pytest.mark.parametrize("operation", ["put_object", "upload_part", "complete"])
 def test_g3_a_failure_is_told_and_leaves_no_unfinished_upload(monkeypatch, operation):
     if operation != "put_object":
-        monkeypatch.setattr(parts_module, "CHUNK", 40)
+        _small_buffers(monkeypatch, 40)
     s3 = FakeS3(fail_on=operation)
     with pytest.raises(StorageError, match="No batch was committed"):
         _write(s3, [b"123,abc\n"] * (3 if operation == "put_object" else 30))
@@ -96,7 +101,7 @@ def test_g3_a_failure_is_told_and_leaves_no_unfinished_upload(monkeypatch, opera
 
 
 def test_g3_an_error_of_the_source_aborts_the_upload_and_passes(monkeypatch):
-    monkeypatch.setattr(parts_module, "CHUNK", 40)
+    _small_buffers(monkeypatch, 40)
     s3 = FakeS3(fail_on="abort")
 
     def rows():
@@ -111,7 +116,7 @@ def test_g3_an_error_of_the_source_aborts_the_upload_and_passes(monkeypatch):
 
 @pytest.mark.parametrize("rows", [3, 2000])
 def test_g9_gzip_parts_hold_the_same_rows_and_equal_rows_are_equal_bytes(monkeypatch, rows):
-    monkeypatch.setattr(parts_module, "CHUNK", 400)
+    _small_buffers(monkeypatch, 400)
     lines = [b"%d,%s\n" % (n, hashlib.sha256(b"%d" % n).hexdigest().encode()) for n in range(rows)]
     stores = FakeS3(), FakeS3()
     written = [write_parts(s3, "b", _chunks(lines), lambda n: f"t/{n}.csv.gz", 50_000, compress=True) for s3 in stores]
