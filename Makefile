@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo check test stress bench-extract format lint types unit synth deploy lock clean
+.PHONY: help setup demo check test stress bench-extract format lint types unit synth deploy dictionary lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -77,6 +77,9 @@ synth: setup ## synthesise the templates, without credentials or network (ENV=de
 
 deploy: setup ## deploy every stack to AWS (ENV=dev)
 	$(CDK) deploy --all --context env=$(ENV) $(CDK_ARGUMENTS)
+
+dictionary: setup ## write docs/data-dictionary.md from the contracts
+	$(PY) -m contracts.dictionary > docs/data-dictionary.md
 
 lock: setup ## pin what requirements.txt and the functions' requirements ask for
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock

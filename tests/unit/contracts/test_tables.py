@@ -4,9 +4,11 @@ import pycountry
 import pytest
 
 from contracts.currencies import CURRENCY_NAMES
+from contracts.dictionary import render
 from contracts.source import SOURCE_TABLES
 from contracts.star import DIMENSIONS, FACTS, STAR_TABLES
 from contracts.table import Reading
+from local.home import ROOT
 
 
 def test_there_are_eleven_tables_of_each_kind():
@@ -59,6 +61,10 @@ def test_facts_have_a_record_id_and_dimensions_do_not():
         assert fact.record_id not in [c.name for c in fact.content_columns]
     for dimension in DIMENSIONS:
         assert dimension.primary_key == dimension.key and len(dimension.content_columns) == len(dimension.columns)
+
+
+def test_the_data_dictionary_is_what_the_contracts_say():
+    assert (ROOT / "docs" / "data-dictionary.md").read_text() == render(), "run `make dictionary`"
 
 
 def test_an_unknown_column_is_told():
