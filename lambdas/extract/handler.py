@@ -95,7 +95,8 @@ def extract(
     Parameters
     ----------
     continues
-        Number of the unfinished manifest to go on from; when it is not the newest, nothing is done.
+        Number of the manifest that this run was invoked to continue. Nothing is done when the batch is whole
+        meanwhile; a run that was retried goes on from the newest manifest, and the slower one of two loses the race.
     seconds, end_seconds
         After how long reading stops where it can, by default the setting; and after how long it must end, by default then.
     """
@@ -103,8 +104,8 @@ def extract(
     budget = settings.time_budget_seconds if seconds is None else seconds
     bucket = Bucket(boto3.client("s3"), settings.ingestion_bucket)
     previous = newest_manifest(bucket)
-    if continues is not None and not (previous and previous.unfinished and previous.batch == continues):
-        return _no_batch(f"manifest {continues} is continued already")
+    if continues is not None and not (previous and previous.unfinished):
+        return _no_batch(f"the batch that manifest {continues} left unfinished is whole")
     details = read_connection_details(boto3.client("secretsmanager"), settings.source_secret)
     with (
         closing(

@@ -126,7 +126,7 @@ def test_g3_a_batch_that_needs_many_runs_finishes_by_itself_though_two_of_them_a
         slow = {**variables, "TIME_BUDGET_SECONDS": "0"}
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": slow})
         process = platform.start("batch", "--json")
-        for seen in (1, 3):
+        for seen in (2, 4):  # the first run answers `batch` itself
             while manifests_after(newest) < seen:
                 time.sleep(0.05)
             platform.kill("ministack-lambda-totesys-local-extract")
