@@ -8,12 +8,10 @@ from typing import Any
 
 import psycopg
 
-from contracts import store
-from contracts.batch import Publication
 from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from contracts.star import STAR_TABLES
-from contracts.store import Bucket, newest_manifest, whole_batches
+from contracts.store import Bucket, newest_manifest, read_publication, whole_batches
 from local.aws import client
 from local.errors import BatchFailedError
 
@@ -55,8 +53,8 @@ def move_batch(platform: dict[str, str]) -> dict[str, Any]:
 
 def describe(platform: dict[str, str], batch: int, seconds: dict[str, float]) -> dict[str, Any]:
     """Return what a batch held and did, from its manifest and publication."""
-    publication = read_publication(platform, batch)
-    manifest = next(whole_batches(_ingestion(platform), publication.first - 1))
+    publication = read_publication(_bucket(platform, "processed_bucket"), batch)
+    manifest = next(whole_batches(_bucket(platform, "ingestion_bucket"), publication.first - 1))
     tables: dict[str, dict[str, int]] = {}
     for name in SOURCE_TABLES:
         tables[name] = {"rows_read": manifest.tables[name].rows, "inserted": 0, "updated": 0}
@@ -67,11 +65,6 @@ def describe(platform: dict[str, str], batch: int, seconds: dict[str, float]) ->
         if star.source:
             tables[star.source] = dict(tables[name])
     return {"batch": batch, "reason": manifest.reason, "seconds": seconds, "tables": tables}
-
-
-def read_publication(platform: dict[str, str], batch: int) -> Publication:
-    """Read a batch's publication."""
-    return store.read_publication(Bucket(client(platform, "s3"), platform["processed_bucket"]), batch)
 
 
 def start_publish(platform: dict[str, str]) -> str:
@@ -109,7 +102,7 @@ def _wait_until_whole(platform: dict[str, str]) -> int | None:
     When no invocation goes on with it, what the schedule invokes does.
     """
     last, since = 0, time.monotonic()
-    while (newest := newest_manifest(_ingestion(platform))) and newest.unfinished:
+    while (newest := newest_manifest(_bucket(platform, "ingestion_bucket"))) and newest.unfinished:
         if newest.batch > last:
             last, since = newest.batch, time.monotonic()
         elif time.monotonic() - since > _time_budget(platform) + CONTINUE_SECONDS:
@@ -124,8 +117,8 @@ def _time_budget(platform: dict[str, str]) -> int:
     return int(function["Environment"]["Variables"]["TIME_BUDGET_SECONDS"])
 
 
-def _ingestion(platform: dict[str, str]) -> Bucket:
-    return Bucket(client(platform, "s3"), platform["ingestion_bucket"])
+def _bucket(platform: dict[str, str], name: str) -> Bucket:
+    return Bucket(client(platform, "s3"), platform[name])
 
 
 def _finish_pending(platform: dict[str, str], reason: str, extract_seconds: float) -> dict[str, Any]:

@@ -1,33 +1,19 @@
 """The logic of an extraction: what to read, and whether it makes a batch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
 
 from contracts.batch import FORMAT, Manifest, Part, SourceIdentity, TableExtract, Unfinished
 from contracts.source import SOURCE_TABLES
 from contracts.table import Reading, SourceTable
-from lambdas.errors import EventError, SourceSchemaError
-from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Survey
+from lambdas.extract.schema import check_schema
+from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Snapshot, Survey
 
 #: Rows a second that every source delivers; more rows than fit at this pace are read so that reading can stop and go on.
 ROWS_PER_SECOND = 20_000
 
 _IDENTITY = {"system_identifier": "cluster", "timeline": "timeline", "database_oid": "database"}
-
-
-class SourceSnapshot(Protocol):
-    """What the logic asks of a snapshot."""
-
-    def position(self) -> tuple[SourceIdentity, int, int, datetime]:
-        """Return identity, horizon, next transaction id and clock."""
-
-    def columns(self) -> dict[str, dict[str, ColumnFound]]:
-        """Return the columns found, by table and name."""
-
-    def survey(self, table: SourceTable, horizon: int | None, *, count_changed: Callable[[int], bool]) -> Survey:
-        """Count one table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,42 +90,8 @@ class Outcome:
         return not self.parts and not self.key_parts and self.unfinished is None
 
 
-def continued_number(event: Mapping[str, Any]) -> int | None:
-    """Read from the event which manifest it continues: ``{"continues": 7}``, or None for any other event.
-
-    Raises
-    ------
-    EventError
-        When it is no number.
-    """
-    number = event.get("continues")
-    if number is not None and type(number) is not int:
-        raise EventError(f"The event continues {number!r}; give the number of a manifest. Nothing was written.")
-    return number
-
-
-def requested_key_lists(event: Mapping[str, Any]) -> frozenset[str]:
-    """Read from the event which tables' key lists are wanted: ``{"keys": "all"}`` or ``{"keys": [tables]}``.
-
-    Raises
-    ------
-    EventError
-        When it names something else.
-    """
-    wanted = event.get("keys", [])
-    if wanted == "all":
-        return frozenset(SOURCE_TABLES)
-    if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
-        raise EventError(f'The event asks for keys of {wanted!r}; give "all" or a list of tables. Nothing was written.')
-    if unknown := sorted(set(wanted) - SOURCE_TABLES.keys()):
-        raise EventError(
-            f"The event asks for keys of {', '.join(unknown)}; there are {', '.join(SOURCE_TABLES)}. Nothing was written."
-        )
-    return frozenset(wanted)
-
-
 def plan(
-    snapshot: SourceSnapshot, previous: Manifest | None, key_lists: frozenset[str] = frozenset(), seconds: float = 600
+    snapshot: Snapshot, previous: Manifest | None, key_lists: frozenset[str] = frozenset(), seconds: float = 600
 ) -> Plan:
     """Check the source against the contract and decide what to read.
 
@@ -186,7 +138,7 @@ def plan(
     )
 
 
-def survey(snapshot: SourceSnapshot, since: int | None, limit: float = 0) -> dict[str, Survey]:
+def survey(snapshot: Snapshot, since: int | None, limit: float = 0) -> dict[str, Survey]:
     """Count every table.
 
     Changed rows of a table that is read incrementally are not counted when it has fewer rows than `limit` in all: reading
@@ -222,37 +174,6 @@ def tables_to_read(surveys: Mapping[str, Survey], *, everything: bool) -> dict[s
 def is_read_whole(table: SourceTable, since: int | None) -> bool:
     """Whether every row of `table` is read, and not only those that changed."""
     return since is None or table.reading is Reading.WHOLE
-
-
-def check_schema(found: Mapping[str, Mapping[str, ColumnFound]]) -> None:
-    """Compare the source's tables with the contract.
-
-    Raises
-    ------
-    SourceSchemaError
-        Naming every missing table or column, differing type and lost key. Columns and tables that
-        the contract does not know are no error.
-    """
-    differences = []
-    for table in SOURCE_TABLES.values():
-        if table.name not in found:
-            differences.append(f"table {table.name} is missing")
-            continue
-        columns = found[table.name]
-        for column in table.columns:
-            if column.name not in columns:
-                differences.append(f"column {table.name}.{column.name} is missing")
-            elif columns[column.name].type not in column.type.source:
-                differences.append(
-                    f"column {table.name}.{column.name} is {columns[column.name].type}, expected {column.type.source[0]}"
-                )
-        if table.key in columns and not columns[table.key].is_key:
-            differences.append(f"{table.name}.{table.key} is no longer the primary key")
-    if differences:
-        raise SourceSchemaError(
-            f"The source differs from the contract: {'; '.join(differences)}. Nothing was written. Restore the source's "
-            f"schema or deploy a release whose contract knows the change."
-        )
 
 
 def why_everything(previous: Manifest | None, identity: SourceIdentity, horizon: int, next_xid: int) -> str:

@@ -17,15 +17,8 @@ from contracts.layout import manifest_key
 from contracts.metrics import BATCHES_COMMITTED, HORIZON_HELD_BACK, ROWS_EXTRACTED, SOURCE_CHECKED
 from contracts.store import Bucket, newest_manifest
 from lambdas.errors import PlatformError
-from lambdas.extract.extraction import (
-    Plan,
-    adds_nothing,
-    build_manifest,
-    continued_number,
-    news,
-    plan,
-    requested_key_lists,
-)
+from lambdas.extract.event import continued_number, requested_key_lists
+from lambdas.extract.extraction import Plan, adds_nothing, build_manifest, news, plan
 from lambdas.extract.parts import write_parts
 from lambdas.extract.reading import Write, read
 from lambdas.extract.settings import ExtractSettings

@@ -1,42 +1,21 @@
 """Reading tables until everything is read or time runs out."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Protocol
 
 from contracts.batch import Part, Unfinished
 from contracts.layout import key_part_key, part_key
 from contracts.source import SOURCE_TABLES
-from contracts.table import SourceTable
 from lambdas.errors import SourceReadError
-from lambdas.extract.extraction import Outcome, Plan, SourceSnapshot, is_read_whole, survey, tables_to_read
-from lambdas.extract.source import Chunk
-
-
-class CopiedSnapshot(SourceSnapshot, Protocol):
-    """What reading asks of a snapshot."""
-
-    def copy(
-        self,
-        table: SourceTable,
-        columns: Sequence[str],
-        horizon: int | None,
-        *,
-        in_order: bool = False,
-        after: int | None = None,
-    ) -> Generator[Chunk]:
-        """Stream rows."""
-
-    def copy_keys(self, table: SourceTable) -> Generator[Chunk]:
-        """Stream the complete list of keys."""
-
+from lambdas.extract.extraction import Outcome, Plan, is_read_whole, survey, tables_to_read
+from lambdas.extract.source import Chunk, Snapshot
 
 #: Writes a table's chunks as parts: table, chunks, layout of the keys, number of the first part.
 Write = Callable[[str, Iterator[Chunk], Callable[..., str], int], tuple[Part, ...]]
 
 
 def read(
-    snapshot: CopiedSnapshot,
+    snapshot: Snapshot,
     plan: Plan,
     write: Write,
     is_time_up: Callable[[], bool],
@@ -82,7 +61,7 @@ def read(
 
 
 def _read_tables(
-    snapshot: CopiedSnapshot,
+    snapshot: Snapshot,
     plan: Plan,
     todo: Unfinished,
     outcome: Outcome,
@@ -114,7 +93,7 @@ def _read_tables(
 
 
 def _read_key_lists(
-    snapshot: CopiedSnapshot, plan: Plan, outcome: Outcome, write: Write, is_time_up: Callable[[], bool]
+    snapshot: Snapshot, plan: Plan, outcome: Outcome, write: Write, is_time_up: Callable[[], bool]
 ) -> bool:
     """Read the complete key lists that are wanted; return whether time sufficed."""
     for name in [name for name in SOURCE_TABLES if name in plan.key_lists]:

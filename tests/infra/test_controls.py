@@ -261,3 +261,14 @@ def test_two_syntheses_are_equal(synthesise):
     first = {name: template.to_json() for name, template in _templates.__wrapped__(overrides).items()}
     second = {name: template.to_json() for name, template in _templates.__wrapped__(overrides).items()}
     assert first == second
+
+
+def test_the_extraction_may_invoke_itself_and_nothing_else(prod):
+    """So that a batch that does not fit into one run goes on at once."""
+    found = {}
+    for name, policy in _resources(prod, "AWS::IAM::Policy").items():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if statement["Action"] == "lambda:InvokeFunction" and "/Extract" in name and "Schedule" not in name:
+                found[name] = json.dumps(statement["Resource"])
+    (resource,) = found.values()
+    assert resource.count("function:") == 1 and "function:totesys-prod-extract" in resource

@@ -70,12 +70,22 @@ def test_g3_every_value_of_another_type_is_refused(make, cls, key):
         ({"snapshot_time": "yesterday"}, "yesterday"),
         ({"surprise": 1}, "unknown surprise"),
         ({"horizon": True}, "bool"),
+        ({"first": 3}, "first is 3, expected 1 to 2"),
+        ({"first": 0}, "first is 0"),
+        ({"first": 1}, "without the key lists of all tables"),
+        ({"unfinished": {"since": None, "horizon": 1, "tables": {"parrot": 7}}}, "unknown tables parrot"),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_refused(change, message):
     document = {**json.loads(manifest(2).to_json()), **change}
     with pytest.raises(DamagedDocumentError, match=message):
         Manifest.from_json(json.dumps(document).encode(), manifest_key(2))
+
+
+def test_a_publication_that_follows_itself_is_refused():
+    document = {**json.loads(publication(2).to_json()), "first": 3}
+    with pytest.raises(DamagedDocumentError, match="first is 3, expected 1 to 2"):
+        Publication.from_json(json.dumps(document).encode(), publication_key(2))
 
 
 def test_a_table_whose_rows_do_not_add_up_is_refused():

@@ -12,11 +12,11 @@ from lambdas.extract.extraction import (
     Outcome,
     adds_nothing,
     build_manifest,
-    check_schema,
     is_read_whole,
     plan,
     why_everything,
 )
+from lambdas.extract.schema import check_schema
 from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Survey, normalise_type
 from tests.support.samples import SCHEMA, SOURCE, extract, manifest
 
