@@ -15,7 +15,7 @@ from contracts.decode import decode, encode
 from contracts.errors import DamagedDocumentError
 from contracts.layout import manifest_key, publication_key
 from contracts.source import SOURCE_TABLES
-from contracts.star import STAR_TABLES
+from contracts.star import LAKE_TABLES
 
 FORMAT = 1
 
@@ -246,7 +246,7 @@ class DataFile:
 
 @dataclass(frozen=True, slots=True)
 class TablePublication:
-    """What a batch did to one star table.
+    """What a batch did to one table of the lake.
 
     Attributes
     ----------
@@ -254,31 +254,67 @@ class TablePublication:
         Iceberg snapshot after the batch, as text; "" when the table never had one.
     files
         Data files that hold the batch's rows; empty when nothing changed.
-    inserted, updated, quarantined
-        Keys seen for the first time, keys whose content changed, rows held back.
+    inserted, updated, deleted
+        Keys that are current for the first time or again, keys whose content changed, keys found deleted.
+    quarantined
+        Rows of the source table that are held back after the batch.
+    absent_keys, absent_checksum
+        Of those, keys of which the table shows no older version, and their checksum.
     first_record_id, last_record_id
         Range of record ids assigned so far: the batch's first, and the table's last (facts).
     current_keys, key_checksum
-        Keys that the table holds after the batch, and their checksum.
+        Keys that are current after the batch, and their checksum.
+    lowest_key, highest_key
+        Range of all keys that the table ever held; 0 and -1 before the first.
     surplus
-        Keys that the lake holds and the source no longer does: deleted there.
+        Keys that are current in the lake and gone in the source, when the batch had no key list to tell which.
     """
 
     snapshot_id: str
     files: tuple[DataFile, ...]
     inserted: int
     updated: int
+    deleted: int
     quarantined: int
+    absent_keys: int
+    absent_checksum: int
     first_record_id: int
     last_record_id: int
     current_keys: int
     key_checksum: int
+    lowest_key: int
+    highest_key: int
     surplus: int
+
+    @property
+    def is_gapless(self) -> bool:
+        """Whether every key between the lowest and the highest is current."""
+        return self.current_keys == self.highest_key - self.lowest_key + 1
 
     @property
     def rows(self) -> int:
         """How many rows of the files belong to the batch."""
         return self.inserted + self.updated
+
+
+#: What a table is before the first batch.
+EMPTY = TablePublication(
+    snapshot_id="",
+    files=(),
+    inserted=0,
+    updated=0,
+    deleted=0,
+    quarantined=0,
+    absent_keys=0,
+    absent_checksum=0,
+    first_record_id=1,
+    last_record_id=0,
+    current_keys=0,
+    key_checksum=0,
+    lowest_key=0,
+    highest_key=-1,
+    surplus=0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +346,7 @@ class Publication:
         _check_time(self.published_at)
         if not 1 <= self.first <= self.batch:
             raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
-        _check_tables(self.tables.keys(), STAR_TABLES.keys())
+        _check_tables(self.tables.keys(), LAKE_TABLES.keys())
 
     def to_json(self) -> bytes:
         """Serialise."""

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from contracts.source import SOURCE_TABLES
-from contracts.star import LINEAGE, STAR_TABLES
-from contracts.table import Column, Reading, SourceTable, StarTable
+from contracts.star import LAKE_TABLES, LINEAGE, STAR_TABLES
+from contracts.table import Column, Kind, Reading, SourceTable, StarTable
 
 _INTRODUCTION = """# Data dictionary
 
@@ -16,6 +16,7 @@ says so. Values of columns marked *personal* never appear in logs or messages.
 def render() -> str:
     """Return the whole dictionary as Markdown."""
     star = [_star(table) for table in STAR_TABLES.values()]
+    beside = [_star(table) for name, table in LAKE_TABLES.items() if name not in STAR_TABLES]
     source = [_source(table) for table in SOURCE_TABLES.values()]
     return "\n".join(
         [
@@ -23,6 +24,8 @@ def render() -> str:
             "## The star tables\n\nIn the lake (Athena, Glue database) and in the warehouse. Lake tables have two more columns:\n",
             _columns(LINEAGE, "lake type", lambda c: c.type.spark),
             *star,
+            "## Beside them in the lake\n",
+            *beside,
             "## The source tables\n\nAs `totesys` has them, and as the CSV log in the raw database keeps them.\n",
             *source,
         ]
@@ -31,7 +34,9 @@ def render() -> str:
 
 def _star(table: StarTable) -> str:
     lines = [f"### {table.name}\n", table.description]
-    if table.source:
+    if table.kind is Kind.LOG:
+        lines.append("\nKept by the transform job.")
+    elif table.source:
         lines.append(f"\nFrom `{table.source}`" + "".join(f" with `{name}`" for name in table.joins) + ".")
     else:
         lines.append("\nMade from the dates that facts refer to.")

@@ -5,7 +5,7 @@ default, trigger or index on ``last_updated``, and the agreed and payment dates 
 """
 
 from contracts.table import Column, Reading, SourceTable
-from contracts.types import BOOLEAN, ENUM, INTEGER, ISO_DATE, MONEY, TEXT, TIMESTAMP, DataType
+from contracts.types import BOOLEAN, CURRENCY_CODE, ENUM, INTEGER, ISO_DATE, MONEY, TEXT, TIMESTAMP, DataType
 
 _CREATED = Column("created_at", TIMESTAMP, "When the row was first written, server time without zone.")
 _UPDATED = Column("last_updated", TIMESTAMP, "When the writer says it changed the row; silent updates leave it alone.")
@@ -66,7 +66,12 @@ CURRENCY = SourceTable(
     description="Currencies that orders and payments are made in.",
     reading=Reading.WHOLE,
     group="currency",
-    columns=(_key("currency_id"), _text("currency_code", "ISO 4217 code, three letters."), _CREATED, _UPDATED),
+    columns=(
+        _key("currency_id"),
+        _text("currency_code", "ISO 4217 code, three letters.", type=CURRENCY_CODE),
+        _CREATED,
+        _UPDATED,
+    ),
 )
 DEPARTMENT = SourceTable(
     name="department",

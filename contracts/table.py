@@ -14,10 +14,12 @@ class Reading(StrEnum):
 
 
 class Kind(StrEnum):
-    """What role a star table plays."""
+    """What role a table of the lake plays."""
 
     FACT = "fact"
     DIMENSION = "dimension"
+    HISTORY = "history"  #: every version of a dimension's rows
+    LOG = "log"  #: what the platform keeps for itself: deletions and rows held back
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class SourceTable(Table):
 
 @dataclass(frozen=True, slots=True)
 class StarTable(Table):
-    """A table of the star schemas, in the lake and in the warehouse.
+    """A table of the star schemas, in the lake and in the warehouse, or one that the lake has beside them.
 
     Attributes
     ----------
@@ -121,8 +123,8 @@ class StarTable(Table):
 
     @property
     def is_append_only(self) -> bool:
-        """Whether rows are only ever added: versions of facts, and days of the calendar."""
-        return self.kind is Kind.FACT or not self.source
+        """Whether rows are only ever added: versions of facts, days of the calendar, deletions."""
+        return self.kind is Kind.FACT or (self.kind is Kind.DIMENSION and not self.source)
 
     @property
     def content_columns(self) -> tuple[Column, ...]:

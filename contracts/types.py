@@ -37,6 +37,10 @@ BIGINT = DataType("bigint", ("bigint", "integer", "smallint"), "bigint", "bigint
 MONEY = DataType("numeric(10,2)", ("numeric(10,2)",), "decimal(10,2)", "decimal(10,2)", "numeric(10,2)", "DECIMAL")
 TEXT = DataType("text", ("text", "character varying", "character"), "string", "string", "varchar", "STRING")
 ENUM = DataType("enum", ("enum", "text", "character varying"), "string", "string", "varchar", "STRING")
+#: A currency by its ISO 4217 code; nothing in the source guarantees that it is one.
+CURRENCY_CODE = DataType(
+    "ISO 4217 code", ("character varying", "text", "character"), "string", "string", "varchar", "STRING"
+)
 BOOLEAN = DataType("boolean", ("boolean",), "boolean", "boolean", "boolean", "BOOLEAN")
 DATE = DataType("date", ("date",), "date", "date", "date", "DATETIME")
 #: An ISO ``yyyy-mm-dd`` date that the source keeps as text; nothing there guarantees that it is one.
@@ -47,3 +51,5 @@ TIMESTAMP = DataType(
 )
 #: Iceberg on Spark has no TIME: ``HH:MM:SS.mmm`` text in the lake, ``time`` in the warehouse.
 TIME = DataType("time", (), "string", "string", "time", "STRING")
+#: A moment of the platform's own, UTC: when a batch's snapshot was taken.
+MOMENT = DataType("timestamp(6)", (), "timestamp_ntz", "timestamp", "timestamp", "DATETIME")

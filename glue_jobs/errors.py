@@ -5,13 +5,17 @@ class TransformError(Exception):
     """Base of the errors that the job reports by name."""
 
 
-class RejectedRowError(TransformError):
-    """A source value cannot become what the contract says; nothing of its batch was published."""
-
-
 class LakeReconciliationError(TransformError):
     """The lake's keys do not agree with the source's; nothing of the batch was published."""
 
 
 class IngestionDamagedError(TransformError):
     """A part that a manifest names is missing or not what was written."""
+
+
+class ConflictError(TransformError):
+    """Another run has committed to a table since this one looked at it; nothing was committed."""
+
+
+class OvertakenError(TransformError):
+    """Another run is further than this one: it has brought this batch, and more, into the lake."""

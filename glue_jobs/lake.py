@@ -1,23 +1,34 @@
 """The only file that knows Iceberg: creating, reading and committing the lake's tables.
 
-Every commit carries the snapshot property ``batch-id`` and the figures that the publication will
-need, so that a run that starts after a crash finds which tables are done and what was done to them.
+Every commit of a batch carries the snapshot property ``batch-id`` and the figures that the publication will need, so
+that a run that starts after a crash finds which tables are done and what was done to them. Metadata (snapshots,
+files) is read through Iceberg's own Java interface: a Spark query for each would cost more than most batches.
 Tables are format version 2 and copy-on-write: Athena reads nothing newer.
 """
 
+import functools
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.batch import DataFile
 from contracts.star import LINEAGE
 from contracts.table import StarTable
+from glue_jobs.errors import ConflictError
 
 CATALOG = "glue_catalog"
 BATCH_ID = "batch-id"
+FIGURES = "figures"
+_SPARK_CATALOG = "org.apache.iceberg.spark.SparkCatalog"
+_CONFLICTS = ("ValidationException", "CommitFailedException")
+#: More ranges than this do not make the files that are read fewer.
+_RANGES = 64
 _PROPERTIES = {
     "format-version": "2",
     "write.delete.mode": "copy-on-write",
@@ -41,16 +52,36 @@ class Commit:
     batch
         The batch that made it.
     figures
-        The numbers that `Lake.append` or `Lake.replace` were given.
+        What `Lake.append` or `Lake.replace` was given, or empty.
     """
 
     snapshot_id: str
     batch: int
-    figures: dict[str, int]
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A table as it was when it was looked at.
+
+    Attributes
+    ----------
+    snapshot_id
+        Its newest snapshot, as text, or "" when it has none.
+    commit
+        The newest commit that a batch made, or None when there is none or maintenance has expired it.
+    """
+
+    snapshot_id: str
+    commit: Commit | None
+
+    def of_batch(self, batch: int) -> Commit | None:
+        """Return the commit if it is that of `batch`."""
+        return self.commit if self.commit and self.commit.batch == batch else None
 
 
 class Lake:
-    """The star tables of one Glue database.
+    """The tables of one Glue database.
 
     Parameters
     ----------
@@ -66,10 +97,13 @@ class Lake:
         self._spark = spark
         self._database = database
         self._bucket = bucket
+        prefix = (spark.conf.get(f"spark.sql.catalog.{CATALOG}") or "").removesuffix(_SPARK_CATALOG)
+        jvm: Any = spark._jvm
+        self._util = functools.reduce(getattr, f"{prefix}org.apache.iceberg.spark.Spark3Util".split("."), jvm)
 
     def ensure(self, table: StarTable) -> None:
         """Create a table that is missing, and add columns that the contract has gained."""
-        name = self._name(table)
+        name = self.name(table)
         columns = (*table.columns, *LINEAGE)
         if not self._spark.catalog.tableExists(name):
             lines = ", ".join(f"`{c.name}` {c.type.spark} comment {_quoted(c.description)}" for c in columns)
@@ -80,86 +114,148 @@ class Lake:
                 f"comment {_quoted(table.description)} tblproperties ({properties})"
             )
             return
-        present = set(self._spark.table(name).columns)
+        present = {field.name() for field in self._load(table).schema().columns()}
         if missing := [c for c in columns if c.name not in present]:
             lines = ", ".join(f"`{c.name}` {c.type.spark} comment {_quoted(c.description)}" for c in missing)
             self._spark.sql(f"alter table {name} add columns ({lines})")
 
-    def read(self, table: StarTable) -> DataFrame:
-        """Return the table as it is now."""
-        return self._spark.table(self._name(table))
+    def read(self, table: StarTable, snapshot_id: str = "") -> DataFrame:
+        """Return the table as it is now, or as it was in a snapshot."""
+        if snapshot_id:
+            return self._spark.read.option("snapshot-id", snapshot_id).table(self.name(table))
+        return self._spark.table(self.name(table))
 
-    def last_commit(self, table: StarTable) -> Commit | None:
-        """Return the newest commit that a batch made, or None; maintenance commits do not count."""
-        rows = (
-            self._spark.table(f"{self._name(table)}.snapshots")
-            .where(F.col("summary")[BATCH_ID].isNotNull())
-            .orderBy(F.col("committed_at").desc())
-            .select("snapshot_id", "summary")
-            .limit(1)
-            .collect()
-        )
-        if not rows:
-            return None
-        summary = rows[0]["summary"]
-        figures = {key[len("figure-") :]: int(value) for key, value in summary.items() if key.startswith("figure-")}
-        return Commit(str(rows[0]["snapshot_id"]), int(summary[BATCH_ID]), figures)
+    def head(self, table: StarTable) -> Head:
+        """Return the newest snapshot, and the newest that a batch made; maintenance does not count."""
+        loaded = self._load(table)
+        snapshot = newest = loaded.currentSnapshot()
+        while snapshot is not None and snapshot.summary().get(BATCH_ID) is None:
+            parent = snapshot.parentId()
+            snapshot = None if parent is None else loaded.snapshot(parent)
+        commit = None
+        if snapshot is not None:
+            summary = snapshot.summary()
+            figures = json.loads(summary.get(FIGURES) or "{}")
+            commit = Commit(str(snapshot.snapshotId()), int(summary.get(BATCH_ID)), figures)
+        return Head("" if newest is None else str(newest.snapshotId()), commit)
 
-    def append(self, table: StarTable, rows: DataFrame, batch: int, figures: Mapping[str, int]) -> None:
-        """Commit the rows that `batch` adds.
+    def append(self, table: StarTable, rows: DataFrame, batch: int, figures: Mapping[str, Any], head: Head) -> None:
+        """Commit the rows that `batch` adds to what the table was at `head`.
 
-        It replaces what an overlapping run of the same batch may have committed: the rows of the
-        batch are in the table once, whoever commits last.
+        Rows that an earlier, unfinished try of the batch committed are replaced.
+
+        Raises
+        ------
+        ConflictError
+            When another run has committed the batch since. Nothing was committed.
         """
-        writer = self._writer(table, rows, batch, figures)
-        writer.overwrite(F.col("batch_id") == F.lit(batch))  # type: ignore[attr-defined]
+        self._commit(
+            self._writer(table, rows, batch, figures, head), lambda w: w.overwrite(F.col("batch_id") == F.lit(batch))
+        )
 
-    def replace(self, table: StarTable, rows: DataFrame, batch: int, figures: Mapping[str, int]) -> None:
-        """Commit `rows` as the new content of the partitions that they lie in, whole."""
-        writer = self._writer(table, rows, batch, figures)
-        writer.overwritePartitions()  # type: ignore[attr-defined]
+    def replace(self, table: StarTable, rows: DataFrame, batch: int, figures: Mapping[str, Any], head: Head) -> None:
+        """Commit `rows` as the new content of the partitions that they lie in, whole.
+
+        Raises
+        ------
+        ConflictError
+            When these partitions have changed since `head`. Nothing was committed.
+        """
+        self._commit(self._writer(table, rows, batch, figures, head), lambda w: w.overwritePartitions())
+
+    def overwrite(self, table: StarTable, rows: DataFrame, batch: int, figures: Mapping[str, Any], head: Head) -> None:
+        """Commit `rows` as the new content of the table, whole.
+
+        Raises
+        ------
+        ConflictError
+            When the table has changed since `head`. Nothing was committed.
+        """
+        self._commit(self._writer(table, rows, batch, figures, head), lambda w: w.overwrite(F.lit(True)))
 
     def files(self, table: StarTable, snapshot_id: str) -> tuple[DataFile, ...]:
         """Return the data files that a snapshot added."""
-        rows = (
-            self._spark.table(f"{self._name(table)}.all_entries")
-            .where(F.col("snapshot_id") == int(snapshot_id))
-            .where(F.col("status") == 1)
-            .select("data_file.file_path", "data_file.file_size_in_bytes", "data_file.record_count")
-            .distinct()
-            .collect()
-        )
-        files = [DataFile(self._key(r["file_path"]), r["file_size_in_bytes"], r["record_count"]) for r in rows]
+        loaded = self._load(table)
+        files = [
+            DataFile(self._key(str(f.path())), int(f.fileSizeInBytes()), int(f.recordCount()))
+            for f in _iterate(loaded.snapshot(int(snapshot_id)).addedDataFiles(loaded.io()))
+        ]
         return tuple(sorted(files, key=lambda f: f.key))
 
-    def _writer(self, table: StarTable, rows: DataFrame, batch: int, figures: Mapping[str, int]) -> object:
-        columns = [c.name for c in (*table.columns, *LINEAGE)]
-        writer = rows.select(*columns).writeTo(self._name(table)).option(f"snapshot-property.{BATCH_ID}", str(batch))
-        for key, value in figures.items():
-            writer = writer.option(f"snapshot-property.figure-{key}", str(value))
-        # The rows of one partition come together, so that a commit adds one file a partition and task.
-        return writer.option("fanout-enabled", "true")
-
-    def _name(self, table: StarTable) -> str:
+    def name(self, table: StarTable) -> str:
+        """Return the table's name in SQL."""
         return f"{CATALOG}.`{self._database}`.`{table.name}`"
+
+    def _load(self, table: StarTable) -> Any:
+        loaded = self._util.loadIcebergTable(self._spark._jsparkSession, self.name(table))
+        loaded.refresh()  # another run may have committed since this session last looked
+        return loaded
+
+    def _writer(
+        self, table: StarTable, rows: DataFrame, batch: int | None, figures: Mapping[str, Any], head: Head
+    ) -> Any:
+        columns = [c.name for c in (*table.columns, *LINEAGE)]
+        # Each task keeps one file a partition open, so its rows need no sorting.
+        writer = rows.select(*columns).writeTo(self.name(table)).option("fanout-enabled", "true")
+        if batch is not None:
+            writer = writer.option(f"snapshot-property.{BATCH_ID}", str(batch))
+            writer = writer.option(f"snapshot-property.{FIGURES}", json.dumps(figures))
+        if head.snapshot_id:
+            writer = writer.option("isolation-level", "serializable")
+            writer = writer.option("validate-from-snapshot-id", head.snapshot_id)
+        return writer
+
+    def _commit(self, writer: Any, write: Any) -> None:
+        try:
+            write(writer)
+        except Py4JJavaError as error:
+            if any(name in str(error) for name in _CONFLICTS):
+                raise ConflictError("another run has committed to the table") from None
+            raise
 
     def _key(self, path: str) -> str:
         return re.sub(f"^s3a?://{re.escape(self._bucket)}/", "", path)
 
 
-def touched(existing: DataFrame, changed: DataFrame, table: StarTable) -> DataFrame:
-    """Return the rows of `existing` in the partitions that `changed` touches, less the changed keys.
+def among(column: str, keys: Collection[int]) -> Column:
+    """Return the filter "`column` is one of `keys`", in a form by which Iceberg leaves out files.
 
-    Together with the changed rows they are what `Lake.replace` needs.
+    Iceberg looks at no file's statistics for a list of more than 200 values, so ranges around the keys stand beside it.
     """
-    kept = existing.join(changed.select(table.key), table.key, "left_anti")
+    ordered = sorted(keys)
+    gaps = sorted(range(1, len(ordered)), key=lambda i: ordered[i - 1] - ordered[i])[: _RANGES - 1]
+    starts = [0, *sorted(gaps)]
+    ranges = [
+        f"`{column}` between {ordered[start]} and {ordered[end - 1]}"
+        for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True)
+    ]
+    return F.expr(f"({' or '.join(ranges)}) and `{column}` in ({', '.join(map(str, ordered))})")
+
+
+def buckets(keys: Collection[int], table: StarTable) -> list[tuple[int, int]]:
+    """Return the ranges of keys, ends included, of the partitions that `keys` lie in; none when there is one partition."""
     if not table.partitioning:
-        return kept
-    (width,) = re.findall(r"truncate\((\d+), \w+\)", table.partitioning[0])
-    bucket = F.floor(F.col(table.key) / int(width))
-    return kept.withColumn("_bucket", bucket).join(
-        changed.select(bucket.alias("_bucket")).distinct(), "_bucket", "left_semi"
-    )
+        return []
+    width = _width(table)
+    return [(number * width, (number + 1) * width - 1) for number in sorted({key // width for key in keys})]
+
+
+def bucket(table: StarTable) -> Column | None:
+    """Return the number of the partition that a row lies in, or None when there is one partition."""
+    if not table.partitioning:
+        return None
+    return F.floor(F.col(table.key) / _width(table))
+
+
+def _width(table: StarTable) -> int:
+    (width,) = map(int, re.findall(r"truncate\((\d+), \w+\)", table.partitioning[0]))
+    return width
+
+
+def _iterate(iterable: Any) -> Any:
+    iterator = iterable.iterator()
+    while iterator.hasNext():
+        yield iterator.next()
 
 
 def _quoted(text: str) -> str:

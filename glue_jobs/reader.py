@@ -49,6 +49,21 @@ def read_raw(spark: SparkSession, bucket: str, manifest: Manifest, table: str) -
     return newest.select("row.*").join(listed, key, "left_semi").select(*names)
 
 
+def key_list(spark: SparkSession, bucket: str, manifest: Manifest, table: str) -> DataFrame | None:
+    """Return the complete list of a table's keys in the batch's snapshot, or None when the batch does not hold it.
+
+    A table that one run read whole is its own list.
+    """
+    extract, key = manifest.tables[table], SOURCE_TABLES[table].key
+    if extract.key_parts is not None:
+        listed = _read(spark, bucket, extract.key_parts, (key,))
+    elif extract.read == "whole" and not manifest.is_joined:
+        listed = _read(spark, bucket, extract.parts, extract.columns)
+    else:
+        return None
+    return listed.select(F.col(key).cast("int").alias(key))
+
+
 def expected_rows(spark: SparkSession, bucket: str, manifest: Manifest, table: str) -> int | None:
     """Return how many rows `read_raw` must give, or None when only the reconciliation of keys can tell.
 
@@ -95,3 +110,18 @@ def check_parts(bucket: Bucket, table: str, extract: TableExtract) -> None:
                 f"Table {table}: part {part.key} {found}, the manifest says {part.bytes} bytes. Restore the object's "
                 f"original version; nothing of the batch was published and the next run goes on."
             )
+
+
+def check_received(manifest: Manifest, table: str, received: int, expected: int | None) -> None:
+    """Check that as many rows were read as the manifest says, where it can tell.
+
+    Raises
+    ------
+    IngestionDamagedError
+        Naming the table; nothing was published.
+    """
+    if expected not in (None, received):
+        raise IngestionDamagedError(
+            f"Batch {manifest.batch}, table {table}: {received} rows were read, the manifest says {expected}. Nothing was "
+            f"published. Restore the parts that it names from their previous versions; the next run goes on."
+        )

@@ -16,8 +16,10 @@ import boto3
 from pyspark.sql import SparkSession
 
 from contracts.store import Bucket, newest_publication_number, read_publication, whole_batches
+from glue_jobs.errors import OvertakenError
 from glue_jobs.lake import Lake
-from glue_jobs.publish import Workplace, publish
+from glue_jobs.publish import publish
+from glue_jobs.workplace import Workplace
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -28,24 +30,24 @@ def main(arguments: Sequence[str]) -> None:
     options, _ = parser.parse_known_args(arguments)
     client = boto3.client("s3")
     ingestion, processed = Bucket(client, options.ingestion_bucket), Bucket(client, options.processed_bucket)
-    spark: SparkSession | None = None
+    place: Workplace | None = None
     while True:
         published = newest_publication_number(processed)
         manifest = next(whole_batches(ingestion, published), None)
         if manifest is None:
             break
-        spark = spark or SparkSession.builder.appName("totesys-transform").getOrCreate()
-        place = Workplace(spark, ingestion, processed, Lake(spark, options.database, options.processed_bucket))
+        if place is None:
+            spark = SparkSession.builder.appName("totesys-transform").getOrCreate()
+            place = Workplace(spark, ingestion, processed, Lake(spark, options.database, options.processed_bucket))
         started = time.monotonic()
-        publish(
-            place,
-            manifest,
-            read_publication(processed, published) if published else None,
-            lambda after=manifest.batch: list(whole_batches(ingestion, after)),  # type: ignore[misc]
-            _log,
-        )
+        try:
+            publish(place, manifest, read_publication(processed, published) if published else None, _log)
+        except OvertakenError as error:
+            if newest_publication_number(processed) == published:
+                raise
+            _log(str(error))
         _log(f"batch {manifest.batch}: published after {time.monotonic() - started:.1f} s")
-    if spark is None:
+    if place is None:
         _log("nothing pending")
 
 

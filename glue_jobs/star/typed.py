@@ -1,66 +1,104 @@
-"""From text to typed values: every value either converts exactly or its row is named and refused."""
+"""From text to typed values: every value either converts exactly, or its row is held back with the reason.
+
+Why a row cannot be shown is one number, its problem: 0 for none, else the place of a `Check` in `checks`, counted from 1. So
+that the test costs little, a value converts when what it converts to reads the same when it is written again:
+PostgreSQL and Spark write all of these types alike.
+"""
 
 import functools
-import json
-import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from contracts.currencies import CURRENCY_NAMES
 from contracts.table import Column as ContractColumn
 from contracts.table import SourceTable, StarTable
-from contracts.types import BOOLEAN, ENUM, INTEGER, ISO_DATE, MONEY, TEXT, TIMESTAMP
+from contracts.types import BOOLEAN, CURRENCY_CODE, ENUM, INTEGER, ISO_DATE, MONEY, TEXT, TIMESTAMP
 
-#: Marks the report of a refused row inside Spark's exception.
-REJECTION = "REJECTED-ROW"
 MASK = "(personal value)"
-
-_PATTERNS = {
-    INTEGER: r"^-?\d{1,10}$",
-    MONEY: r"^-?\d{1,8}(\.\d{1,2})?$",
-    BOOLEAN: r"^[tf]$",
-    ISO_DATE: r"^\d{4}-\d{2}-\d{2}$",
-    TIMESTAMP: r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,3})?$",
-}
+#: Column that holds a row's problem.
+PROBLEM = "_problem"
 _EXPECTED = {
     INTEGER: "a whole number of 32 bits",
     MONEY: "a number with at most 8 digits before and 2 after the point",
     BOOLEAN: "true or false",
     ISO_DATE: "a calendar date, yyyy-mm-dd",
     TIMESTAMP: "a timestamp with at most milliseconds, year 0001 to 9999",
+    CURRENCY_CODE: "an ISO 4217 code",
 }
 
 
-def typed(raw: DataFrame, table: SourceTable) -> DataFrame:
-    """Convert the text columns of a source table to the contract's types.
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One way in which a row may be wrong: its column, and the reason to be told."""
 
-    Timestamps stay text, checked; `created_and_updated` splits them.
+    column: str
+    reason: str
+
+
+@functools.cache
+def checks(table: SourceTable) -> tuple[Check, ...]:
+    """Return what is checked of a row: first each column by itself, then each reference."""
+    own = [Check(column.name, reason) for column, reason, _ in _conditions(table)]
+    references = [
+        Check(c.name, f"refers to no {c.references.partition('.')[0]} that the lake shows")
+        for c in table.columns
+        if c.references
+    ]
+    return (*own, *references)
+
+
+def reference_problem(table: SourceTable, column: str) -> int:
+    """Return the number of the problem that `column` refers to nothing."""
+    found = [number for number, check in enumerate(checks(table), 1) if check.column == column]
+    return found[-1]
+
+
+def problem(table: SourceTable) -> Column:
+    """Return the number of the first problem of a raw row that can be told from the row itself, or 0."""
+    number = F.lit(0)
+    for code, (_, _, is_wrong) in reversed(list(enumerate(_conditions(table), 1))):
+        number = F.when(is_wrong(), F.lit(code)).otherwise(number)
+    return number
+
+
+def typed(raw: DataFrame, table: SourceTable, extras: Sequence[str] = ()) -> DataFrame:
+    """Convert the text columns of a source table to the contract's types; what does not convert becomes NULL.
+
+    Timestamps stay text; `created_and_updated` splits them.
+
+    Parameters
+    ----------
+    extras
+        Further columns that are kept as they are.
 
     Returns
     -------
     DataFrame
-        One column for each of the contract's. Evaluating a value that does not convert, or a NULL
-        where none may be, raises an exception that `rejection` reads.
+        One column for each of the contract's, and the extras. Only rows without a problem may be shown.
     """
-    key = F.col(table.key)
-    return raw.select(*[_value(table, key, column).alias(column.name) for column in table.columns])
+    return raw.select(*[_value(column).alias(column.name) for column in table.columns], *extras)
 
 
-def conformed(frame: DataFrame, table: StarTable) -> DataFrame:
-    """Select a star table's content columns with their types, refusing a NULL where none may be.
+def conformed(frame: DataFrame, table: StarTable, extras: Sequence[str] = ()) -> DataFrame:
+    """Select a star table's content columns with their types, and the extras."""
+    return frame.select(*[F.col(c.name).cast(c.type.spark).alias(c.name) for c in table.content_columns], *extras)
 
-    A NULL here means that a joined row does not exist: a dangling reference, or an unknown currency.
-    """
-    key = F.col(table.key).cast("string")
-    columns = []
-    for column in table.content_columns:
-        value = F.col(column.name).cast(column.type.spark)
-        if not column.nullable:
-            missing = _refuse(table.source, key, column.name, F.lit(None), "has nothing to refer to")
-            value = F.when(F.col(column.name).isNull(), missing).otherwise(value)
-        columns.append(value.alias(column.name))
-    return frame.select(*columns)
+
+def shown(table: SourceTable, number: Column) -> list[Column]:
+    """Return the columns ``column_name``, ``value`` and ``reason`` of raw rows with a problem; personal values are masked."""
+    every = checks(table)
+    values = [
+        F.when(F.col(c.column).isNotNull(), F.lit(MASK)) if table.column(c.column).personal else F.col(c.column)
+        for c in every
+    ]
+    return [
+        F.element_at(F.array(*[F.lit(c.column) for c in every]), number).alias("column_name"),
+        F.substring(F.element_at(F.array(*values), number), 1, 100).alias("value"),
+        F.element_at(F.array(*[F.lit(c.reason) for c in every]), number).alias("reason"),
+    ]
 
 
 def created_and_updated() -> list[Column]:
@@ -77,71 +115,39 @@ def created_and_updated() -> list[Column]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A refused row: where it is, and the report in words."""
-
-    table: str
-    key: str
-    text: str
-
-
-def is_refused(table: SourceTable) -> Column:
-    """Return whether a raw row of `table` holds a value that `typed` refuses."""
-    refused = [problem for column in table.columns if (problem := _problem(column)) is not None]
-    return functools.reduce(lambda one, other: one | other, refused)
-
-
-def rejection(message: str) -> Rejection | None:
-    """Find the report of a refused row in an exception's message."""
-    found = re.search(REJECTION + r" (\{.*?\}) " + REJECTION, message)
-    if not found:
-        return None
-    report = json.loads(found.group(1))
-    value = f" = {report['value']!r}" if report.get("value") is not None else ""
-    key = str(report.get("key"))
-    text = (
-        f"Table {report['table']}, key {key}, column {report['column']}{value}: {report['reason']}. Nothing of the batch was "
-        f"published. Correct the row in the source: the next batch brings the correction, and all that waits follows."
-    )
-    return Rejection(report["table"], key, text)
-
-
-def _value(table: SourceTable, key: Column, column: ContractColumn) -> Column:
+def _value(column: ContractColumn) -> Column:
     text = F.col(column.name)
-    value = text if column.type in (TEXT, ENUM, TIMESTAMP) else text.cast(column.type.spark)
-    if column.type in _PATTERNS:
-        shown = F.lit(MASK) if column.personal else text
-        refused = _refuse(table.name, key, column.name, shown, f"is not {_EXPECTED[column.type]}")
-        value = F.when(_misfit(column), refused).otherwise(value)
-    if not column.nullable:
-        refused = _refuse(table.name, key, column.name, F.lit(None), "is NULL and must not be")
-        value = F.when(text.isNull(), refused).otherwise(value)
-    return value
+    if column.type in (TEXT, ENUM, TIMESTAMP, CURRENCY_CODE):
+        return text
+    return text == "t" if column.type is BOOLEAN else text.cast(column.type.spark)
 
 
-def _misfit(column: ContractColumn) -> Column:
+def _conditions(table: SourceTable) -> list[tuple[ContractColumn, str, Callable[[], Column]]]:
+    """Return, for each check of a single column, the column, the reason and the condition under which it fails."""
+    found: list[tuple[ContractColumn, str, Callable[[], Column]]] = []
+    for column in table.columns:
+        if not column.nullable:
+            found.append((column, "is NULL and must not be", functools.partial(_is_null, column)))
+        if column.type in _EXPECTED:
+            found.append((column, f"is not {_EXPECTED[column.type]}", functools.partial(_misfits, column)))
+    return found
+
+
+def _is_null(column: ContractColumn) -> Column:
+    return F.col(column.name).isNull()
+
+
+def _misfits(column: ContractColumn) -> Column:
     """Tell whether a text that is not NULL does not convert exactly."""
     text = F.col(column.name)
-    converts = text.rlike(_PATTERNS[column.type]) & text.cast(column.type.spark).isNotNull()
-    return text.isNotNull() & ~converts
-
-
-def _problem(column: ContractColumn) -> Column | None:
-    missing = None if column.nullable else F.col(column.name).isNull()
-    if column.type not in _PATTERNS:
-        return missing
-    return _misfit(column) if missing is None else missing | _misfit(column)
-
-
-def _refuse(table: str, key: Column, column: str, value: Column, reason: str) -> Column:
-    report = F.to_json(
-        F.struct(
-            F.lit(table).alias("table"),
-            key.alias("key"),
-            F.lit(column).alias("column"),
-            F.substring(value.cast("string"), 1, 100).alias("value"),
-            F.lit(reason).alias("reason"),
-        )
-    )
-    return F.raise_error(F.concat(F.lit(f"{REJECTION} "), report, F.lit(f" {REJECTION}")))
+    if column.type is BOOLEAN:
+        fits = text.isin("t", "f")
+    elif column.type is CURRENCY_CODE:
+        fits = text.isin(*CURRENCY_NAMES)
+    else:
+        fits = text.eqNullSafe(text.cast(column.type.spark).cast("string"))
+        if column.type is ISO_DATE:
+            fits = fits & text.between("0001", "9999-12-31")
+        if column.type is TIMESTAMP:
+            fits = fits & text.between("0001", "9999-12-31 24") & (F.length(text) <= 23)
+    return text.isNotNull() & ~fits

@@ -8,85 +8,71 @@ from pyspark.sql import functions as F
 from contracts.checksum import mix_sql
 from contracts.table import StarTable
 
-#: Rows that one partition numbers; a batch smaller than this uses a single one.
+#: Rows that one partition numbers.
 ROWS_PER_PARTITION = 250_000
 #: monotonically_increasing_id() puts the partition above this bit and the row's position below it.
 _PARTITION_SHIFT = 33
 
 
 def with_hash(frame: DataFrame, table: StarTable) -> DataFrame:
-    """Add ``row_hash``: SHA-256 of the content as JSON, where NULL is absence and so differs from ""."""
-    content = F.to_json(F.struct(*[F.col(c.name) for c in table.content_columns]))
-    return frame.withColumn("row_hash", F.sha2(content, 256))
+    """Add ``row_hash``: SHA-256 of the content, in which NULL differs from "" and no two rows read alike.
 
-
-def newest_hashes(lake: DataFrame, incoming: DataFrame, table: StarTable) -> DataFrame:
-    """Return key and hash of the newest version, in the lake, of every incoming key."""
-    keys = incoming.select(table.key).distinct()
-    known = lake.join(keys, table.key, "left_semi")
-    if table.record_id:
-        newest = known.groupBy(table.key).agg(F.max_by("row_hash", table.record_id).alias("known_hash"))
-    else:
-        newest = known.select(table.key, F.col("row_hash").alias("known_hash"))
-    return newest
-
-
-def classified(incoming: DataFrame, newest: DataFrame | None, table: StarTable, rows: int) -> DataFrame:
-    """Tell inserted, updated and unchanged rows apart, ordered by key over the partitions.
-
-    Parameters
-    ----------
-    incoming
-        Content columns and ``row_hash``; one row a key.
-    newest
-        Result of `newest_hashes`, or None when the lake's table is empty.
-    rows
-        About how many rows `incoming` has; decides the number of partitions.
-
-    Returns
-    -------
-    DataFrame
-        `incoming` with ``is_new`` and ``is_changed``.
+    Every value stands behind a NUL, which PostgreSQL text cannot hold, and a letter that tells whether it is NULL.
     """
-    if newest is None:
-        frame = incoming.withColumns({"is_new": F.lit(True), "is_changed": F.lit(True)})
-    else:
-        frame = (
-            incoming.join(newest, table.key, "left")
-            .withColumn("is_new", F.col("known_hash").isNull())
-            .withColumn("is_changed", ~F.col("row_hash").eqNullSafe(F.col("known_hash")))
-            .drop("known_hash")
-        )
-    partitions = rows // ROWS_PER_PARTITION + 1
-    spread = frame.coalesce(1) if partitions == 1 else frame.repartitionByRange(partitions, table.key)
-    return spread.sortWithinPartitions(table.key)
+    pieces = [
+        F.coalesce(F.concat(F.lit("\0v"), F.col(c.name).cast("string")), F.lit("\0n")) for c in table.content_columns
+    ]
+    return frame.withColumn("row_hash", F.sha2(F.concat(*pieces), 256))
+
+
+def checksum(key: str) -> Column:
+    """Return the aggregate that sums the key checksum of a column of integers."""
+    return F.coalesce(F.sum(F.expr(mix_sql(f"`{key}`"))), F.lit(0))
+
+
+def years(table: StarTable) -> Column:
+    """Return the array of the years that a fact's row refers to; empty for other tables."""
+    dates = [c.name for c in table.columns if c.references == "dim_date.date_id"]
+    return F.array_distinct(F.array(*[F.year(name) for name in dates])) if dates else F.array().cast("array<int>")
+
+
+def span_of_years(table: StarTable) -> list[Column]:
+    """Return the aggregates ``first_year`` and ``last_year`` of what a fact's rows refer to; NULL for other tables."""
+    dates = [c.name for c in table.columns if c.references == "dim_date.date_id"]
+    if not dates:
+        return [F.lit(None).cast("int").alias(name) for name in ("first_year", "last_year")]
+    return [
+        F.year(F.least(*[F.min(name) for name in dates])).alias("first_year"),
+        F.year(F.greatest(*[F.max(name) for name in dates])).alias("last_year"),
+    ]
 
 
 def partition_statistics(frame: DataFrame, table: StarTable) -> DataFrame:
-    """Count, for each partition of a `classified` frame, its rows and what they are."""
-    key = F.unix_date(table.key) if table.column(table.key).type.spark == "date" else F.col(table.key)
-    mixed = F.expr(mix_sql("mixed_key"))
-    flag = {name: F.col(name).cast("long") for name in ("is_new", "is_changed")}
-    return (
-        frame.withColumn("mixed_key", key)
-        .groupBy(F.spark_partition_id().alias("partition"))
-        .agg(
-            F.count("*").alias("rows"),
-            F.sum(flag["is_changed"]).alias("changed"),
-            F.sum(flag["is_new"]).alias("inserted"),
-            F.sum(F.when(F.col("is_new"), mixed).otherwise(0)).alias("inserted_checksum"),
-        )
+    """Count, for each partition of changed rows, what they are.
+
+    Parameters
+    ----------
+    frame
+        Content columns, and ``_is_new``.
+    """
+    is_new = F.col("_is_new")
+    return frame.groupBy(F.spark_partition_id().alias("partition")).agg(
+        F.count("*").alias("changed"),
+        F.sum(is_new.cast("long")).alias("inserted"),
+        F.coalesce(F.sum(F.when(is_new, F.expr(mix_sql(f"`{table.key}`")))), F.lit(0)).alias("inserted_checksum"),
+        F.min(table.key).alias("lowest"),
+        F.max(table.key).alias("highest"),
+        F.array_distinct(F.flatten(F.collect_set(years(table)))).alias("years"),
     )
 
 
 def record_ids(first_by_partition: Mapping[int, int]) -> Column:
-    """Return the record id of each row of a filtered `classified` frame.
+    """Return the record id of each row, which follows the order of the rows in their partitions.
 
     Parameters
     ----------
     first_by_partition
-        Record id of the first row of each partition that has any. Ids then follow the order of
-        keys: the same input gets the same ids on every run.
+        Record id of the first row of each partition that has any. The same input gets the same ids on every run.
     """
     position = F.monotonically_increasing_id()
     first = F.create_map(*[F.lit(n) for pair in sorted(first_by_partition.items()) for n in pair])

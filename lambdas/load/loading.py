@@ -6,7 +6,7 @@ from typing import Protocol
 
 from contracts.batch import Publication
 from contracts.layout import publication_key
-from contracts.star import STAR_TABLES
+from contracts.star import SOURCE_DELETION, STAR_TABLES
 from contracts.table import StarTable
 from lambdas.errors import PublicationGapError, ReconciliationError
 
@@ -19,6 +19,9 @@ class Ledgered(Protocol):
 
     def write(self, table: StarTable, rows: Iterable[tuple[bytes, int]]) -> int:
         """Write rows and return how many were received."""
+
+    def delete(self, publication: Publication, rows: Iterable[tuple[bytes, int]]) -> int:
+        """Record deletions and return how many were received."""
 
 
 def check_follows(publication: Publication, last: int) -> None:
@@ -58,14 +61,18 @@ def load_publication(
         if not is_next:
             return False
         for name, table in STAR_TABLES.items():
-            expected = publication.tables[name].rows
-            if not expected and not publication.tables[name].files:
-                continue
-            received = warehouse.write(table, rows(table))
-            if received != expected:
-                raise ReconciliationError(
-                    f"Batch {publication.batch}, table {name}: the lake's files hold {received} rows of the batch, the "
-                    f"publication says {expected}. The transaction was rolled back. Compare the files named in "
-                    f"{publication_key(publication.batch)} with the lake."
-                )
+            if publication.tables[name].rows or publication.tables[name].files:
+                _check(publication, name, warehouse.write(table, rows(table)))
+        if publication.tables[SOURCE_DELETION.name].rows:
+            _check(publication, SOURCE_DELETION.name, warehouse.delete(publication, rows(SOURCE_DELETION)))
     return True
+
+
+def _check(publication: Publication, name: str, received: int) -> None:
+    expected = publication.tables[name].rows
+    if received != expected:
+        raise ReconciliationError(
+            f"Batch {publication.batch}, table {name}: the lake's files hold {received} rows of the batch, the "
+            f"publication says {expected}. The transaction was rolled back. Compare the files named in "
+            f"{publication_key(publication.batch)} with the lake."
+        )

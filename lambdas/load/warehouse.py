@@ -9,7 +9,7 @@ import psycopg
 from psycopg import errors, sql
 
 from contracts.batch import Publication
-from contracts.star import STAR_TABLES
+from contracts.star import FACTS, SOURCE_DELETION, STAR_TABLES
 from contracts.table import Kind, StarTable
 from lambdas.errors import PrivilegeError, WarehouseSchemaError, WarehouseWriteError
 from lambdas.load.ddl import create_ledger, create_tables, create_views, view_names
@@ -76,9 +76,9 @@ class Warehouse:
         with self._transaction(f"batch {publication.batch}"):
             self._connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
             is_next = self.last_batch() == publication.first - 1
-            yield is_next
             if is_next:
                 self._record(publication)
+            yield is_next
 
     def write(self, table: StarTable, rows: Iterable[tuple[bytes, int]]) -> int:
         """Write rows given as CSV: facts straight into their table, dimensions by staging and upsert.
@@ -101,6 +101,35 @@ class Warehouse:
         self._connection.execute(_upsert(table, target, stage))
         return received
 
+    def delete(self, publication: Publication, rows: Iterable[tuple[bytes, int]]) -> int:
+        """Record the keys that the batch found deleted; of facts, their versions so far are current no more.
+
+        Returns
+        -------
+        int
+            The rows received.
+        """
+        stage = sql.Identifier("stage_source_deletion")
+        self._connection.execute(
+            sql.SQL(
+                "create temporary table {} on commit drop as select source_table, source_key, deleted_at from {} "
+            ).format(stage, sql.Identifier(self._ledger, SOURCE_DELETION.name))
+            + sql.SQL("with no data")
+        )
+        received = self._copy(SOURCE_DELETION, stage, rows)
+        last = {t.source: publication.tables[t.name].last_record_id for t in FACTS}
+        cases = sql.SQL(" ").join(
+            sql.SQL("when {} then {}").format(sql.Literal(source), sql.Literal(record))
+            for source, record in last.items()
+        )
+        self._connection.execute(
+            sql.SQL(
+                "insert into {} (source_table, source_key, batch, deleted_at, last_record_id) "
+                "select source_table, source_key, {}, deleted_at, case source_table {} else 0 end from {}"
+            ).format(sql.Identifier(self._ledger, SOURCE_DELETION.name), sql.Literal(publication.batch), cases, stage)
+        )
+        return received
+
     def _copy(self, table: StarTable, target: sql.Composable, rows: Iterable[tuple[bytes, int]]) -> int:
         statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(target, _names(table.column_names))
         received = 0
@@ -121,7 +150,8 @@ class Warehouse:
             "insert into {} (batch, table_name, inserted, updated, first_record_id, last_record_id) "
             "values (%s, %s, %s, %s, %s, %s)"
         ).format(sql.Identifier(self._ledger, "batch_table"))
-        for name, table in publication.tables.items():
+        for name in STAR_TABLES:
+            table = publication.tables[name]
             if table.rows:
                 ids = (table.first_record_id, table.last_record_id) if STAR_TABLES[name].record_id else (None, None)
                 self._connection.execute(insert, (publication.batch, name, table.inserted, table.updated, *ids))
@@ -142,10 +172,10 @@ class Warehouse:
 
     def _has_ledger(self) -> bool:
         row = self._connection.execute(
-            "select count(*) from pg_tables where schemaname = %s and tablename in ('batch', 'batch_table')",
-            (self._ledger,),
+            "select count(*) from pg_tables where schemaname = %s and tablename in ('batch', 'batch_table', %s)",
+            (self._ledger, SOURCE_DELETION.name),
         ).fetchone()
-        return row is not None and row[0] == 2
+        return row is not None and row[0] == 3
 
     @contextmanager
     def _transaction(self, what: str) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """The warehouse gateway and the load, against a real server, with publications of our own making."""
 
 import io
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -9,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts.batch import DataFile, TablePublication
+from contracts.batch import EMPTY, DataFile
 from contracts.errors import DamagedDocumentError, StorageError
 from contracts.layout import manifest_key, publication_key
-from contracts.star import STAR_TABLES
+from contracts.star import LAKE_TABLES, STAR_TABLES
 from lambdas.errors import (
     PrivilegeError,
     PublicationGapError,
@@ -32,12 +33,11 @@ ARROW = {
     "boolean": pa.bool_(),
     "decimal(10,2)": pa.decimal128(10, 2),
 }
-EMPTY = TablePublication("", (), 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def put(pipeline, batch, rows_by_table, **changes):
     """Write Parquet files as the lake would, and the publication that names them."""
-    tables = dict.fromkeys(STAR_TABLES, EMPTY)
+    tables = dict.fromkeys(LAKE_TABLES, EMPTY)
     for name, rows in rows_by_table.items():
         star = STAR_TABLES[name]
         fields = [pa.field(c.name, ARROW[c.type.spark]) for c in star.columns] + [pa.field("batch_id", pa.int32())]
@@ -55,7 +55,7 @@ def put(pipeline, batch, rows_by_table, **changes):
         key = f"star/{name}/data/{batch}.parquet"
         pipeline.s3.put_object(Bucket=pipeline.processed, Key=key, Body=sink.getvalue())
         file = DataFile(key, len(sink.getvalue()), table.num_rows)
-        tables[name] = TablePublication("1", (file,), len(rows), 0, 0, 1, len(rows), len(rows), 0, 0)
+        tables[name] = replace(EMPTY, snapshot_id="1", files=(file,), inserted=len(rows), last_record_id=len(rows))
     tables.update(changes)
     published = publication(batch, **tables)
     pipeline.s3.put_object(Bucket=pipeline.processed, Key=publication_key(batch), Body=published.to_json())
@@ -105,7 +105,7 @@ def test_g5_a_file_with_other_rows_than_published_is_rolled_back(pipeline):
     published = put(pipeline, 3, {"dim_staff": STAFF})
     wrong = {
         **published.tables,
-        "dim_staff": TablePublication("1", published.tables["dim_staff"].files, 5, 0, 0, 1, 5, 5, 0, 0),
+        "dim_staff": replace(published.tables["dim_staff"], inserted=5),
     }
     pipeline.s3.put_object(Bucket=pipeline.processed, Key=publication_key(3), Body=publication(3, **wrong).to_json())
     with pytest.raises(ReconciliationError, match=r"Batch 3, table dim_staff.*3 rows.*says 5"):

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from contracts.layout import manifest_key, publication_key
-from glue_jobs.errors import LakeReconciliationError, RejectedRowError
+from glue_jobs.errors import LakeReconciliationError
 from local.simulator.day import business_day
 
 
@@ -109,63 +109,6 @@ def test_g1_late_commit_arrives_though_its_stamp_is_old(pipeline, spark):
     pipeline.assert_equal()
 
 
-@pytest.mark.parametrize(
-    ("spoil", "shown", "mend"),
-    [
-        (
-            "update sales_order set agreed_delivery_date = '2024-02-30' where sales_order_id = 4",
-            "key 4, column agreed_delivery_date = '2024-02-30'",
-            "update sales_order set agreed_delivery_date = '2024-02-29' where sales_order_id = 4",
-        ),
-        (
-            "update payment set payment_date = 'soon' where payment_id > 70",
-            "column payment_date = 'soon'",
-            "update payment set payment_date = '2024-02-29' where payment_id > 70",
-        ),
-        (
-            "update currency set currency_code = 'ZZZ' where currency_id = 3",
-            "key 3, column currency_name",
-            "update currency set currency_code = 'JPY' where currency_id = 3",
-        ),
-    ],
-)
-def test_g8_a_value_that_does_not_convert_is_named_and_its_correction_lets_all_go_on(
-    pipeline, spark, spoil, shown, mend
-):
-    pipeline.run(spark)
-    with pipeline.source() as connection:
-        connection.execute(spoil)
-        business_day(connection)
-    pipeline.extract()
-    for _ in range(2):
-        with pytest.raises(RejectedRowError) as refused:
-            pipeline.transform(spark)
-        assert shown in str(refused.value)
-    assert pipeline.load()["loaded"] == []
-    assert publication_key(2) not in pipeline.keys(pipeline.processed)
-    with pipeline.source() as connection:
-        connection.execute(mend)
-    pipeline.extract()
-    pipeline.transform(spark)
-    assert pipeline.load()["loaded"] == [2, 3]
-    pipeline.assert_equal()
-
-
-def test_g12_refused_personal_value_is_not_shown(spark):
-    from contracts.source import PAYMENT
-    from glue_jobs.star.typed import MASK, rejection, typed
-
-    row = dict.fromkeys(PAYMENT.column_names, "1")
-    row.update(company_ac_number="12-34-56", created_at="2024-01-01 00:00:00", last_updated="2024-01-01 00:00:00")
-    row.update(paid="t", payment_date="2024-01-01", payment_amount="1.00")
-    raw = spark.createDataFrame([row]).select(*PAYMENT.column_names)
-    with pytest.raises(Exception, match="REJECTED-ROW") as refused:
-        typed(raw, PAYMENT).collect()
-    found = rejection(str(refused.value))
-    assert (found.table, found.key) == ("payment", "1")
-    assert MASK in found.text and "12-34-56" not in found.text
-
-
 def test_g5_rows_lost_before_the_lake_fail_the_run(pipeline, spark, monkeypatch):
     pipeline.extract()
     manifest = pipeline.document(pipeline.ingestion, manifest_key(1))
@@ -175,15 +118,6 @@ def test_g5_rows_lost_before_the_lake_fail_the_run(pipeline, spark, monkeypatch)
     with pytest.raises(LakeReconciliationError, match="fact_sales_order"):
         pipeline.transform(spark)
     assert pipeline.keys(pipeline.processed, "publications/") == []
-
-
-def test_g6_rows_deleted_in_the_source_are_counted_as_surplus(pipeline, spark):
-    pipeline.run(spark)
-    with pipeline.source() as connection:
-        connection.execute("delete from payment where payment_id = 1")
-        connection.execute("update design set file_location = '/x' where design_id = 1")
-    pipeline.run(spark)
-    assert pipeline.document(pipeline.processed, publication_key(2))["tables"]["fact_payment"]["surplus"] == 1
 
 
 def test_source_replaced_by_another_database_is_read_whole(pipeline, spark):

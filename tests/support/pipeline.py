@@ -108,10 +108,10 @@ class Pipeline:
         for name, value in self.variables.items():
             monkeypatch.setenv(name, value)
 
-    def extract(self) -> dict[str, Any]:
+    def extract(self, **request: Any) -> dict[str, Any]:
         from lambdas.extract.handler import handler
 
-        return dict(handler({"trigger": "schedule"}, lambda_context()))
+        return dict(handler({"trigger": "schedule", **request}, lambda_context()))
 
     def map_buckets(self, spark: Any) -> None:
         """Let Spark read this pipeline's buckets as the emulator's files."""
@@ -155,10 +155,21 @@ class Pipeline:
     def document(self, bucket: str, key: str) -> dict[str, Any]:
         return json.loads(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
-    def assert_equal(self) -> None:
-        """The warehouse's current state is what plain SQL over the source says."""
+    def lake(self, spark: Any) -> Any:
+        """Return a function that reads a table of the lake as it is now."""
+        from contracts.star import LAKE_TABLES
+        from glue_jobs.lake import Lake
+
+        lake = Lake(spark, self.database, self.processed)
+        return lambda name: lake.read(LAKE_TABLES[name])
+
+    def differences(self) -> dict[str, str]:
+        """How the warehouse's current state differs from what plain SQL over the source says."""
         found = oracle.warehouse_rows(self.warehouse_url)
-        assert oracle.differences(oracle.source_rows(self.source_url), found) == {}
+        return oracle.differences(oracle.source_rows(self.source_url), found)
+
+    def assert_equal(self) -> None:
+        assert self.differences() == {}
 
 
 def lambda_context(remaining_ms: int = 900_000) -> Any:

@@ -11,7 +11,7 @@ from contracts.batch import (
     TablePublication,
 )
 from contracts.source import SOURCE_TABLES
-from contracts.star import STAR_TABLES
+from contracts.star import LAKE_TABLES
 from lambdas.extract.source import ColumnFound
 
 TIME = "2026-11-20T09:00:00.123456+00:00"
@@ -62,11 +62,16 @@ def table_publication(
         files=(DataFile(key="star/t/data/1.parquet", bytes=10, rows=inserted + updated),),
         inserted=inserted,
         updated=updated,
+        deleted=0,
         quarantined=0,
+        absent_keys=0,
+        absent_checksum=0,
         first_record_id=1,
         last_record_id=inserted + updated,
         current_keys=current_keys,
         key_checksum=key_checksum,
+        lowest_key=1,
+        highest_key=current_keys,
         surplus=0,
     )
 
@@ -78,5 +83,5 @@ def publication(batch: int, **tables: TablePublication) -> Publication:
         first=batch,
         snapshot_time=TIME,
         published_at=TIME,
-        tables={name: tables.get(name) or table_publication() for name in STAR_TABLES},
+        tables={name: tables.get(name) or table_publication() for name in LAKE_TABLES},
     )

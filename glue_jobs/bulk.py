@@ -1,0 +1,139 @@
+"""A table's part of a large batch: everything is decided by Spark, and only figures are collected."""
+
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from contracts.source import SOURCE_TABLES
+from contracts.table import StarTable
+from glue_jobs.deletions import newest_versions
+from glue_jobs.incoming import HELD, raw_rows, star_rows
+from glue_jobs.lake import Head, bucket
+from glue_jobs.quarantine import held_rows
+from glue_jobs.reader import check_received, expected_rows
+from glue_jobs.references import References
+from glue_jobs.star.typed import PROBLEM
+from glue_jobs.star.versions import ROWS_PER_PARTITION, checksum, partition_statistics, span_of_years, years
+from glue_jobs.workplace import Batch, Outcome, unchanged
+from glue_jobs.writing import is_first, published, with_held, write
+
+
+def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
+    """Bring one table's rows into the lake, without regard to deletions."""
+    raw = references.mark(table, raw_rows(batch, table))
+    rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
+    if is_first(batch, table) and not batch.before[table.name].quarantined:
+        return _first(batch, table, raw, rows)
+    return _further(batch, table, raw, rows)
+
+
+def _first(batch: Batch, table: StarTable, raw: DataFrame, rows: DataFrame) -> Outcome:
+    """Write rows straight through to a table that has none: nothing to compare, to sort or to keep in between.
+
+    What was written is counted afterwards. Were it not what the manifest says, an earlier try may have read damaged
+    parts that are mended now: it is written once more.
+    """
+    head, held, figures = batch.head(table), None, {}
+    expected = expected_rows(batch.place.spark, batch.place.ingestion.name, batch.manifest, table.source)
+    for is_again in (False, True):
+        is_written = head.of_batch(batch.number) is not None
+        if is_again or not is_written:
+            write(batch, table, rows, {}, {}, head)
+        figures = _figures(batch, table)
+        number = 0
+        if figures["inserted"] != expected:
+            held = batch.keep(held_rows(SOURCE_TABLES[table.source], raw.where(F.col(PROBLEM) > 0), F.col(PROBLEM)))
+            number = held.count()
+        if is_again or not is_written or expected in (None, figures["inserted"] + number):
+            break
+    check_received(batch.manifest, table.source, figures["inserted"] + number, expected)
+    after = published(batch, table, figures) if figures["inserted"] else unchanged(batch.before[table.name])
+    return _outcome(after, raw, held if number else None, figures["years"])
+
+
+def _further(batch: Batch, table: StarTable, raw: DataFrame, rows: DataFrame) -> Outcome:
+    """Write the rows whose content differs from their newest version."""
+    head = batch.head(table)
+    expected = expected_rows(batch.place.spark, batch.place.ingestion.name, batch.manifest, table.source)
+    check_received(batch.manifest, table.source, raw.where(~F.col(HELD)).count(), expected)
+    newest = newest_versions(batch, table, before=True)
+    commit = head.of_batch(batch.number)
+    if not commit:
+        known = newest.select(table.key, F.col("row_hash").alias("_known"))
+        changed = batch.keep(
+            rows.join(known, table.key, "left")
+            .where(F.col("_known").isNull() | (F.col("_known") != F.col("row_hash")))
+            .withColumn("_is_new", F.col("_known").isNull())
+        )
+        partitions = changed.count() // ROWS_PER_PARTITION + 1
+        spread = changed.coalesce(1) if partitions == 1 else changed.repartitionByRange(partitions, table.key)
+        ordered = batch.keep(spread.sortWithinPartitions(table.key))
+        statistics = {row["partition"]: row for row in partition_statistics(ordered, table).collect()}
+        if statistics:
+            figures = _summed(statistics.values())
+            kept = None if table.is_append_only or not figures["updated"] else _kept(batch, table, head, ordered)
+            counts = {partition: row["changed"] for partition, row in statistics.items()}
+            write(batch, table, ordered, counts, figures, head, kept)
+        commit = batch.head(table).of_batch(batch.number)
+    after = published(batch, table, commit.figures) if commit else unchanged(batch.before[table.name])
+    source = SOURCE_TABLES[table.source]
+    older = newest.select(F.col(table.key).alias("_older"))
+    bad = raw.where(F.col(PROBLEM) > 0).join(older, F.col(source.key).cast("int") == F.col("_older"), "left")
+    held = batch.keep(held_rows(source, bad, F.col(PROBLEM), F.col("_older").isNotNull()))
+    return _outcome(after, raw, held, commit.figures["years"] if commit else [])
+
+
+def _outcome(after: Any, raw: DataFrame, held: DataFrame | None, found_years: list[int]) -> Outcome:
+    number = absent = absent_checksum = 0
+    if held is not None:
+        by_age = held.groupBy("has_older_version").agg(F.count("*").alias("rows"), checksum("source_key").alias("sum"))
+        for row in by_age.collect():
+            number += row["rows"]
+            if not row["has_older_version"]:
+                absent, absent_checksum = row["rows"], row["sum"]
+    after = with_held(after, number, absent, absent_checksum)
+    return Outcome(after=after, raw=raw, held=held if number else None, years=frozenset(found_years))
+
+
+def _figures(batch: Batch, table: StarTable) -> dict[str, Any]:
+    """Count what the batch has written, from the files as they are."""
+    written = batch.place.lake.read(table).where(F.col("batch_id") == batch.number)
+    row = written.agg(
+        F.count("*").alias("inserted"),
+        checksum(table.key).alias("inserted_checksum"),
+        F.coalesce(F.min(table.key), F.lit(0)).alias("lowest"),
+        F.coalesce(F.max(table.key), F.lit(-1)).alias("highest"),
+        *span_of_years(table),
+    ).collect()[0]
+    figures = {**row.asDict(), "updated": 0}
+    if table.record_id:
+        figures |= {"first_record_id": figures["lowest"], "last_record_id": figures["highest"]}
+    first, last = figures.pop("first_year"), figures.pop("last_year")
+    if first is None or last - first < 20:
+        return {**figures, "years": [] if first is None else list(range(first, last + 1))}
+    found = written.select(F.explode(years(table)).alias("year")).distinct().collect()
+    return {**figures, "years": sorted(row["year"] for row in found)}
+
+
+def _summed(statistics: Any) -> dict[str, Any]:
+    rows = list(statistics)
+    changed, inserted = (sum(row[name] for row in rows) for name in ("changed", "inserted"))
+    return {
+        "inserted": inserted,
+        "updated": changed - inserted,
+        "inserted_checksum": sum(row["inserted_checksum"] for row in rows),
+        "lowest": min(row["lowest"] for row in rows),
+        "highest": max(row["highest"] for row in rows),
+        "years": sorted({year for row in rows for year in row["years"]}),
+    }
+
+
+def _kept(batch: Batch, table: StarTable, head: Head, changed: DataFrame) -> DataFrame:
+    """Return the unchanged rows of the partitions that `changed` lie in."""
+    rows = batch.place.lake.read(table, head.snapshot_id).join(changed.select(table.key), table.key, "left_anti")
+    number = bucket(table)
+    if number is None:
+        return rows
+    touched = changed.select(number.alias("_bucket")).distinct()
+    return rows.withColumn("_bucket", number).join(touched, "_bucket", "left_semi")
