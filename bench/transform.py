@@ -6,16 +6,12 @@ times, ratios, the peak memory of all of the job's processes, and how many files
 
 import argparse
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,7 +65,15 @@ ROWS = {
     "{stamp} as last_updated",
     "payment_type": "n as payment_type_id, 'SALES_RECEIPT' as payment_type_name, {stamp} as created_at, {stamp} as last_updated",
 }
-SIZES = {"address": 30, "counterparty": 20, "currency": 3, "department": 8, "design": 10, "staff": 20, "payment_type": 1}
+SIZES = {
+    "address": 30,
+    "counterparty": 20,
+    "currency": 3,
+    "department": 8,
+    "design": 10,
+    "staff": 20,
+    "payment_type": 1,
+}
 LARGE = ("sales_order", "transaction", "payment")
 
 BASELINE = """
@@ -132,7 +136,7 @@ class Bench:
             table.add_row("1", f"{3 * self._rows:,}", *cells, str(self._files(1)))
             for batch in range(2, increments + 2):
                 # Spread over the whole history: 50 orders and 50 payments changed
-                self._commit(batch, {name: (batch, 50, batch) for name in ("sales_order", "payment")})
+                self._commit(batch, dict.fromkeys(("sales_order", "payment"), (batch, 50, batch)))
                 with self._console.status(f"batch {batch}"):
                     seconds, peak = self._job()
                 table.add_row(str(batch), "100", f"{seconds:.1f} s", "", "", f"{peak:.0f} MiB", str(self._files(batch)))
@@ -222,7 +226,11 @@ class Bench:
     def _baseline(self) -> float:
         files = {name: str(self._home.s3 / ACCOUNT / INGESTION / name / "*" / "*.csv") for name in LARGE}
         script = BASELINE.format(**files, out=self._directory)
-        command = [sys.executable, "-c", "import duckdb, sys; c = duckdb.connect(); c.execute('set threads = 2'); c.execute(sys.argv[1])"]
+        command = [
+            sys.executable,
+            "-c",
+            "import duckdb, sys; c = duckdb.connect(); c.execute('set threads = 2'); c.execute(sys.argv[1])",
+        ]
         started = time.monotonic()
         subprocess.run([*command, script], check=True)
         return time.monotonic() - started

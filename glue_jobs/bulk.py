@@ -21,7 +21,7 @@ from glue_jobs.writing import is_first, published, with_held, write
 
 def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
     """Bring one table's rows into the lake, without regard to deletions."""
-    raw = references.mark(table, raw_rows(batch, table))
+    raw = references.marked(table, raw_rows(batch, table))
     rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
     if is_first(batch, table) and not batch.before[table.name].quarantined:
         return _first(batch, table, raw, rows)

@@ -8,7 +8,7 @@ from contracts.star import QUARANTINE_ROW
 from contracts.table import SourceTable, StarTable
 from glue_jobs.reader import key_list, read_raw
 from glue_jobs.star import BUILDERS
-from glue_jobs.star.typed import PROBLEM, conformed, problem, typed
+from glue_jobs.star.typed import conformed, problem, typed
 from glue_jobs.star.versions import with_hash
 from glue_jobs.workplace import Batch
 
@@ -25,7 +25,7 @@ def is_offered(batch: Batch, table: StarTable) -> bool:
 
 
 def raw_rows(batch: Batch, table: StarTable) -> DataFrame:
-    """Return the rows of a star table's source, each key once: the contract's columns as text, ``_is_held``, ``_problem``.
+    """Return the rows of a star table's source, each key once: the contract's columns as text, and ``_is_held``.
 
     A held row gives way to a newer one of the batch, and goes when the batch's key list lacks it.
     """
@@ -39,7 +39,7 @@ def raw_rows(batch: Batch, table: StarTable) -> DataFrame:
         if listed is not None:
             held = held.join(listed.select(F.col(source.key).cast("string")), source.key, "left_semi")
         rows = rows.unionByName(held.withColumn(HELD, F.lit(True)))
-    return rows.withColumn(PROBLEM, problem(source))
+    return rows
 
 
 def star_rows(batch: Batch, table: StarTable, raw: DataFrame, extras: tuple[str, ...] = ()) -> DataFrame:

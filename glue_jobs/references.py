@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Collection
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.batch import TablePublication
 from contracts.source import SOURCE_TABLES
 from contracts.star import STAR_TABLES
-from contracts.table import SourceTable, StarTable
+from contracts.table import StarTable
 from glue_jobs.incoming import good_rows
 from glue_jobs.lake import among
-from glue_jobs.star.typed import PROBLEM, reference_problem
+from glue_jobs.star.typed import PROBLEM, problem
 from glue_jobs.workplace import Batch
 
 _BY_SOURCE = {table.source: table for table in STAR_TABLES.values() if table.source}
@@ -51,32 +51,25 @@ class References:
         found = self._batch.place.lake.read(star).where(among(star.key, inside)).select(star.key).distinct()
         return outside | inside - {row[0] for row in found.collect()}
 
-    def mark(self, table: StarTable, raw: DataFrame) -> DataFrame:
-        """Give raw rows that refer to nothing their problem, unless they have one; for any number of rows."""
+    def marked(self, table: StarTable, raw: DataFrame) -> DataFrame:
+        """Give raw rows their problem, references included; for any number of rows."""
         source = SOURCE_TABLES[table.source]
+        missing = {}
         for column, parent in self.columns(table).items():
-            value = F.col(column).cast("int")
-            if parent in table.joins:
-                raw = _mark(raw, source, column, self._joined_keys(parent))
-                continue
-            star, after = _BY_SOURCE[parent], self._finished(_BY_SOURCE[parent].name)
-            if after.is_gapless:
-                raw = _set(raw, source, column, ~value.between(after.lowest_key, after.highest_key))
+            star = None if parent in table.joins else _BY_SOURCE[parent]
+            after = self._finished(star.name) if star else None
+            if after and after.is_gapless:
+                outside = f"not cast(`{column}` as int) between {after.lowest_key} and {after.highest_key}"
             else:
-                raw = _mark(raw, source, column, self._batch.place.lake.read(star).select(star.key).distinct())
-        return raw
+                keys = (
+                    self._batch.place.lake.read(star).select(star.key).distinct() if star else self._joined_keys(parent)
+                )
+                found = keys.select(F.col(keys.columns[0]).alias(f"_found_{column}"))
+                raw = raw.join(found, F.col(column).cast("int") == F.col(f"_found_{column}"), "left")
+                outside = f"`_found_{column}` is null"
+            missing[column] = f"`{column}` is not null and {outside}"
+        return raw.withColumn(PROBLEM, problem(source, missing))
 
     def _joined_keys(self, parent: str) -> DataFrame:
         key = SOURCE_TABLES[parent].key
         return good_rows(self._batch, parent).select(F.col(key).cast("int").alias(key))
-
-
-def _mark(raw: DataFrame, source: SourceTable, column: str, keys: DataFrame) -> DataFrame:
-    found = keys.select(F.col(keys.columns[0]).alias("_found"))
-    joined = raw.join(found, F.col(column).cast("int") == F.col("_found"), "left")
-    return _set(joined, source, column, F.col("_found").isNull()).drop("_found")
-
-
-def _set(raw: DataFrame, source: SourceTable, column: str, is_missing: Column) -> DataFrame:
-    refers = F.col(column).isNotNull() & is_missing & (F.col(PROBLEM) == 0)
-    return raw.withColumn(PROBLEM, F.when(refers, reference_problem(source, column)).otherwise(F.col(PROBLEM)))

@@ -15,7 +15,7 @@ from glue_jobs.lake import Head, among, buckets
 from glue_jobs.quarantine import held_rows
 from glue_jobs.reader import check_received, expected_rows
 from glue_jobs.references import References
-from glue_jobs.star.typed import PROBLEM, reference_problem
+from glue_jobs.star.typed import PROBLEM, problem, reference_problem
 from glue_jobs.star.versions import years
 from glue_jobs.workplace import Batch, Outcome, unchanged
 from glue_jobs.writing import published, with_held, write
@@ -27,7 +27,8 @@ SMALL_ROWS = 20_000
 def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
     """Bring one table's rows into the lake, without regard to deletions."""
     head = batch.head(table)
-    raw = batch.keep(raw_rows(batch, table).coalesce(1))
+    source = SOURCE_TABLES[table.source]
+    raw = batch.keep(raw_rows(batch, table).withColumn(PROBLEM, problem(source)).coalesce(1))
     pointing = {column: (f"_to_{column}", parent) for column, parent in references.columns(table).items()}
     marked = raw.select("*", *[F.col(column).cast("int").alias(name) for column, (name, _) in pointing.items()])
     rows = star_rows(batch, table, marked, (PROBLEM, HELD, *[name for name, _ in pointing.values()]))
@@ -43,7 +44,7 @@ def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
     check_received(batch.manifest, table.source, sum(not row[HELD] for row in index), expected)
     problems = {row["key"]: row[PROBLEM] for row in index if row[PROBLEM]}
     for column, (name, parent) in pointing.items():
-        number = reference_problem(SOURCE_TABLES[table.source], column)
+        number = reference_problem(source, column)
         good = [row for row in index if row["key"] not in problems and row[name] is not None]
         gone = references.missing(table, parent, {row[name] for row in good})
         problems |= {row["key"]: number for row in good if row[name] in gone}

@@ -6,7 +6,7 @@ PostgreSQL and Spark write all of these types alike.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -56,12 +56,19 @@ def reference_problem(table: SourceTable, column: str) -> int:
     return found[-1]
 
 
-def problem(table: SourceTable) -> Column:
-    """Return the number of the first problem of a raw row that can be told from the row itself, or 0."""
-    number = F.lit(0)
-    for code, (_, _, is_wrong) in reversed(list(enumerate(_conditions(table), 1))):
-        number = F.when(is_wrong(), F.lit(code)).otherwise(number)
-    return number
+def problem(table: SourceTable, missing: Mapping[str, str] | None = None) -> Column:
+    """Return the number of the first problem of a raw row, or 0.
+
+    Parameters
+    ----------
+    missing
+        Column → SQL condition under which it refers to nothing; without it, only what the row itself tells is checked. One flat
+        expression: a filter that is pushed through nested ones would double it with each.
+    """
+    numbered = [(is_wrong, number) for number, (_, _, is_wrong) in enumerate(_conditions(table), 1)]
+    numbered += [(condition, reference_problem(table, column)) for column, condition in (missing or {}).items()]
+    cases = " ".join(f"when {condition} then {number}" for condition, number in numbered)
+    return F.expr(f"case {cases} else 0 end")
 
 
 def typed(raw: DataFrame, table: SourceTable, extras: Sequence[str] = ()) -> DataFrame:
@@ -79,12 +86,13 @@ def typed(raw: DataFrame, table: SourceTable, extras: Sequence[str] = ()) -> Dat
     DataFrame
         One column for each of the contract's, and the extras. Only rows without a problem may be shown.
     """
-    return raw.select(*[_value(column).alias(column.name) for column in table.columns], *extras)
+    return raw.selectExpr(*[f"{_value(column)} as `{column.name}`" for column in table.columns], *extras)
 
 
 def conformed(frame: DataFrame, table: StarTable, extras: Sequence[str] = ()) -> DataFrame:
     """Select a star table's content columns with their types, and the extras."""
-    return frame.select(*[F.col(c.name).cast(c.type.spark).alias(c.name) for c in table.content_columns], *extras)
+    content = [f"cast(`{c.name}` as {c.type.spark}) as `{c.name}`" for c in table.content_columns]
+    return frame.selectExpr(*content, *extras)
 
 
 def shown(table: SourceTable, number: Column) -> list[Column]:
@@ -115,39 +123,34 @@ def created_and_updated() -> list[Column]:
     ]
 
 
-def _value(column: ContractColumn) -> Column:
-    text = F.col(column.name)
+def _value(column: ContractColumn) -> str:
     if column.type in (TEXT, ENUM, TIMESTAMP, CURRENCY_CODE):
-        return text
-    return text == "t" if column.type is BOOLEAN else text.cast(column.type.spark)
+        return f"`{column.name}`"
+    return f"`{column.name}` = 't'" if column.type is BOOLEAN else f"cast(`{column.name}` as {column.type.spark})"
 
 
-def _conditions(table: SourceTable) -> list[tuple[ContractColumn, str, Callable[[], Column]]]:
-    """Return, for each check of a single column, the column, the reason and the condition under which it fails."""
-    found: list[tuple[ContractColumn, str, Callable[[], Column]]] = []
+def _conditions(table: SourceTable) -> list[tuple[ContractColumn, str, str]]:
+    """Return, for each check of a single column, the column, the reason and the SQL condition under which it fails."""
+    found: list[tuple[ContractColumn, str, str]] = []
     for column in table.columns:
         if not column.nullable:
-            found.append((column, "is NULL and must not be", functools.partial(_is_null, column)))
+            found.append((column, "is NULL and must not be", f"`{column.name}` is null"))
         if column.type in _EXPECTED:
-            found.append((column, f"is not {_EXPECTED[column.type]}", functools.partial(_misfits, column)))
+            misfits = f"`{column.name}` is not null and not ({_fits(column)})"
+            found.append((column, f"is not {_EXPECTED[column.type]}", misfits))
     return found
 
 
-def _is_null(column: ContractColumn) -> Column:
-    return F.col(column.name).isNull()
-
-
-def _misfits(column: ContractColumn) -> Column:
-    """Tell whether a text that is not NULL does not convert exactly."""
-    text = F.col(column.name)
+def _fits(column: ContractColumn) -> str:
+    """Return the SQL condition under which a text that is not NULL converts exactly."""
+    text = f"`{column.name}`"
     if column.type is BOOLEAN:
-        fits = text.isin("t", "f")
-    elif column.type is CURRENCY_CODE:
-        fits = text.isin(*CURRENCY_NAMES)
-    else:
-        fits = text.eqNullSafe(text.cast(column.type.spark).cast("string"))
-        if column.type is ISO_DATE:
-            fits = fits & text.between("0001", "9999-12-31")
-        if column.type is TIMESTAMP:
-            fits = fits & text.between("0001", "9999-12-31 24") & (F.length(text) <= 23)
-    return text.isNotNull() & ~fits
+        return f"{text} in ('t', 'f')"
+    if column.type is CURRENCY_CODE:
+        return f"{text} in ({', '.join(map(repr, CURRENCY_NAMES))})"
+    same = f"{text} <=> cast(cast({text} as {column.type.spark}) as string)"
+    if column.type is ISO_DATE:
+        return f"{same} and {text} between '0001' and '9999-12-31'"
+    if column.type is TIMESTAMP:
+        return f"{same} and {text} between '0001' and '9999-12-31 24' and length({text}) <= 23"
+    return same

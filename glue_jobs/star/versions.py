@@ -19,10 +19,8 @@ def with_hash(frame: DataFrame, table: StarTable) -> DataFrame:
 
     Every value stands behind a NUL, which PostgreSQL text cannot hold, and a letter that tells whether it is NULL.
     """
-    pieces = [
-        F.coalesce(F.concat(F.lit("\0v"), F.col(c.name).cast("string")), F.lit("\0n")) for c in table.content_columns
-    ]
-    return frame.withColumn("row_hash", F.sha2(F.concat(*pieces), 256))
+    pieces = [f"coalesce(concat('\\0v', cast(`{c.name}` as string)), '\\0n')" for c in table.content_columns]
+    return frame.withColumn("row_hash", F.expr(f"sha2(concat({', '.join(pieces)}), 256)"))
 
 
 def checksum(key: str) -> Column:

@@ -32,6 +32,8 @@ class Plan:
         Whether tables are read in the order of their keys, so that reading can stop anywhere and go on.
     key_lists
         Tables whose complete key list is read.
+    moved
+        Tables that hold other keys than at the previous batch: where no row changed, rows were deleted.
     columns
         For each table the contract's columns, then those that the source has beyond it.
     unknown_tables
@@ -50,6 +52,7 @@ class Plan:
     snapshot_time: datetime
     surveys: dict[str, Survey]
     key_lists: frozenset[str]
+    moved: frozenset[str]
     columns: dict[str, tuple[str, ...]]
     unknown_tables: tuple[str, ...]
     held_back_seconds: float
@@ -131,11 +134,26 @@ def plan(
         horizon=horizon,
         snapshot_time=snapshot_time,
         surveys=surveys,
-        key_lists=frozenset(SOURCE_TABLES) if unfinished else key_lists,
+        key_lists=frozenset(SOURCE_TABLES) if unfinished else key_lists | _shrunk(previous, surveys, reason),
+        moved=_moved(previous, surveys, reason),
         columns=columns,
         unknown_tables=tuple(sorted(found.keys() - SOURCE_TABLES.keys())),
         held_back_seconds=_held_back(previous, since, horizon, next_xid, snapshot_time),
     )
+
+
+def _shrunk(previous: Manifest | None, surveys: Mapping[str, Survey], reason: str) -> frozenset[str]:
+    """Return the tables with fewer rows than before: some were deleted, and only a key list tells which."""
+    if previous is None or reason:
+        return frozenset()
+    return frozenset(name for name, found in surveys.items() if found.count < previous.tables[name].source_count)
+
+
+def _moved(previous: Manifest | None, surveys: Mapping[str, Survey], reason: str) -> frozenset[str]:
+    if previous is None or reason:
+        return frozenset()
+    before = {name: (t.source_count, t.source_key_checksum) for name, t in previous.tables.items()}
+    return frozenset(name for name, found in surveys.items() if (found.count, found.key_checksum) != before[name])
 
 
 def survey(snapshot: Snapshot, since: int | None, limit: float = 0) -> dict[str, Survey]:

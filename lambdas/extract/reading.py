@@ -95,8 +95,12 @@ def _read_tables(
 def _read_key_lists(
     snapshot: Snapshot, plan: Plan, outcome: Outcome, write: Write, is_time_up: Callable[[], bool]
 ) -> bool:
-    """Read the complete key lists that are wanted; return whether time sufficed."""
-    for name in [name for name in SOURCE_TABLES if name in plan.key_lists]:
+    """Read the complete key lists that are wanted; return whether time sufficed.
+
+    A table whose keys are others than before, and of which no row changed, has lost some: its list is read unasked.
+    """
+    lost = plan.moved - outcome.reads.keys()
+    for name in [name for name in SOURCE_TABLES if name in plan.key_lists | lost]:
         with closing(snapshot.copy_keys(SOURCE_TABLES[name])) as copied:
             rows = _Limited(copied, is_time_up)
             outcome.key_parts[name] = write(name, iter(rows), key_part_key, 1)

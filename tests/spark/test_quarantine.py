@@ -54,7 +54,10 @@ def test_g8_a_row_that_does_not_convert_is_held_alone_until_it_is_mended(pipelin
     assert pipeline.run(spark) == 2
     lake = pipeline.lake(spark)
     assert entries(lake) == {(*entry, True)}
-    assert pipeline.differences() == {STAR[entry[0]]: "1 missing, 1 unexpected"}
+    for name in STAR:  # nothing else waited: the business day is there
+        with pipeline.source() as connection:
+            expected = connection.execute(f"select count(*), max({name}_id) from {name}").fetchone()
+        assert pipeline.warehouse(f"select count(*), max({name}_id) from {STAR[name]}") == [expected]
     with pipeline.source() as connection:
         business_day(connection)
     pipeline.run(spark)
@@ -67,7 +70,7 @@ def test_g8_a_row_that_does_not_convert_is_held_alone_until_it_is_mended(pipelin
     pipeline.assert_equal()
 
 
-STAR = {"sales_order": "fact_sales_order", "payment": "fact_payment", "currency": "dim_currency"}
+STAR = {"sales_order": "current_sales_order", "payment": "current_payment", "currency": "dim_currency"}
 
 
 def _new_order(connection, *, date="2024-12-01", design=1):
