@@ -13,7 +13,7 @@ from constructs import Construct
 from cdk_app.pipeline_stack import PipelineStack
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
-from contracts.metrics import FRESHNESS, NAMESPACE, SOURCE_CHECKED
+from contracts.metrics import FRESHNESS, NAMESPACE, ROWS_QUARANTINED, SOURCE_CHECKED
 
 _PERIOD = cdk.Duration.minutes(5)
 
@@ -75,6 +75,13 @@ class AlertingStack(cdk.Stack):
             statistic="Sum",
             period=_PERIOD,
         )
+        quarantined = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=ROWS_QUARANTINED,
+            dimensions_map={"service": service},
+            statistic="Maximum",
+            period=_PERIOD,
+        )
         errors: dict[str, Any] = {"statistic": "Sum", "period": _PERIOD}
         machine = pipeline.publish.machine
         self._alarm("extract-failed", "The extract function failed.", pipeline.extract.function.metric_errors(**errors))
@@ -98,6 +105,12 @@ class AlertingStack(cdk.Stack):
             operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             periods=6,
             missing=cloudwatch.TreatMissingData.BREACHING,
+        )
+        self._alarm(
+            "rows-quarantined",
+            "Rows of the source cannot be shown and are held back.",
+            quarantined,
+            missing=cloudwatch.TreatMissingData.IGNORE,
         )
         cdk.CfnOutput(self, "TopicArn", value=self.topic.topic_arn)
 

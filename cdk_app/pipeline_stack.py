@@ -110,6 +110,7 @@ class PipelineStack(cdk.Stack):
             self,
             "Publish",
             settings=settings,
+            extract=self.extract.function,
             load=self.load.function,
             job=job,
             key=storage.key,

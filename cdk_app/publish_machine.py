@@ -39,19 +39,22 @@ _GLUE_RETRY = {
 }
 
 
-def definition(*, load_arn: str, job_name: str, topic_arn: str, name: str) -> dict[str, Any]:
+def definition(*, extract_arn: str, load_arn: str, job_name: str, topic_arn: str, name: str) -> dict[str, Any]:
     """Return the state machine in the Amazon States Language.
 
     What started it does not matter: it looks for itself what is pending, so a duplicate, late or
     out-of-order event finds nothing to do. A failed transform does not keep publications that exist
-    from the warehouse; every failure is told to the topic before the execution fails.
+    from the warehouse; every failure is told to the topic before the execution fails. When the lake shows keys
+    that the source has deleted, and no key list has told which, the next extraction is asked for one.
     """
 
-    def invoke(payload: dict[str, Any], result: str, following: dict[str, Any]) -> dict[str, Any]:
+    def invoke(
+        payload: dict[str, Any], result: str, following: dict[str, Any], function: str = load_arn
+    ) -> dict[str, Any]:
         return {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
-            "Parameters": {"FunctionName": load_arn, "Payload": payload},
+            "Parameters": {"FunctionName": function, "Payload": payload},
             "ResultSelector": {"result.$": "$.Payload"},
             "ResultPath": result,
             "Retry": [_LAMBDA_RETRY],
@@ -82,7 +85,19 @@ def definition(*, load_arn: str, job_name: str, topic_arn: str, name: str) -> di
                 "Next": "Load",
                 **catch("LoadWhatIsPublished"),
             },
-            "Load": invoke({"step": "load"}, "$.load", {"End": True, **catch("Tell")}),
+            "Load": invoke({"step": "load"}, "$.load", {"Next": "AreKeysWanted", **catch("Tell")}),
+            "AreKeysWanted": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.load.result.wanted", "NumericGreaterThan": 0, "Next": "AskForKeys"}],
+                "Default": "Done",
+            },
+            "AskForKeys": invoke(
+                {"trigger": "reconciliation", "keys.$": "$.load.result.keys_wanted"},
+                "$.keys",
+                {"Next": "Done", **catch("Tell")},
+                extract_arn,
+            ),
+            "Done": {"Type": "Succeed"},
             "LoadWhatIsPublished": invoke(
                 {"step": "load"}, "$.load", {"Next": "Tell", **catch("Tell", "$.load_error")}
             ),
@@ -119,6 +134,7 @@ class PublishMachine(Construct):
         construct_id: str,
         *,
         settings: Settings,
+        extract: lambda_.IFunction,
         load: lambda_.IFunction,
         job: TransformJob,
         key: kms.IKey,
@@ -133,7 +149,7 @@ class PublishMachine(Construct):
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
         )
         for actions, resources in (
-            (["lambda:InvokeFunction"], [load.function_arn]),
+            (["lambda:InvokeFunction"], [extract.function_arn, load.function_arn]),
             (["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"], [job.job_arn]),
             (["sns:Publish"], [topic_arn]),
             (["kms:GenerateDataKey", "kms:Decrypt"], [key.key_arn]),
@@ -159,7 +175,13 @@ class PublishMachine(Construct):
             comment="totesys: lake and warehouse follow the batches",
             definition_body=sfn.DefinitionBody.from_string(
                 json.dumps(
-                    definition(load_arn=load.function_arn, job_name=job.job_name, topic_arn=topic_arn, name=name)
+                    definition(
+                        extract_arn=extract.function_arn,
+                        load_arn=load.function_arn,
+                        job_name=job.job_name,
+                        topic_arn=topic_arn,
+                        name=name,
+                    )
                 )
             ),
             role=self.role,

@@ -54,6 +54,11 @@ class Settings(BaseModel):
         this names the environment.
     glue_workers
         Number of G.1X workers at most.
+    maintenance_hour
+        Hour, UTC, of Sunday at which the lake's files are compacted and expired.
+    snapshot_days
+        For how many days the lake's files and snapshots stay that newer ones have replaced; publications that wait longer
+        for the warehouse cannot be loaded.
     quicksight_principal
         ARN of the Quick Sight user or group that owns the dashboard; without it there is none.
     """
@@ -82,6 +87,8 @@ class Settings(BaseModel):
     keep_data: bool = True
     confirm_destroy: str = ""
     glue_workers: int = Field(default=2, ge=2, le=100)
+    maintenance_hour: int = Field(default=2, ge=0, le=23)
+    snapshot_days: int = Field(default=7, ge=1, le=365)
     log_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
     quicksight_principal: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:quicksight:")
 

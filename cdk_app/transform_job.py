@@ -14,18 +14,21 @@ from cdk_app.settings import GLUE_VERSION, Settings
 from cdk_app.storage_stack import bucket_arn
 from contracts.layout import PUBLICATION_PREFIX
 from glue_jobs.lake import CATALOG
+from glue_jobs.replay import REPLAY_PREFIX
 
 #: Longest a run may take; one batch takes far less, a first load of millions of rows most.
 TIMEOUT_MINUTES = 60
 
 
 class TransformJob(Construct):
-    """Job ``transform``: one run at a time, further ones queue.
+    """Job ``transform``: one run at a time, further ones queue; and job ``upkeep``, the same script for its other modes.
+
+    Upkeep is a job of its own so that no batch waits for a compaction or a replay.
 
     Attributes
     ----------
-    job_name, job_arn
-        The job as deployed.
+    job_name, job_arn, upkeep_name, upkeep_arn
+        The jobs as deployed.
     """
 
     def __init__(
@@ -42,7 +45,9 @@ class TransformJob(Construct):
         self._settings = settings
         self.job_name = f"{settings.prefix}-transform"
         stack = cdk.Stack.of(self)
-        self.job_arn = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}:job/{self.job_name}"
+        self.upkeep_name = f"{settings.prefix}-upkeep"
+        jobs = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}:job"
+        self.job_arn, self.upkeep_arn = f"{jobs}/{self.job_name}", f"{jobs}/{self.upkeep_name}"
         script = assets.Asset(self, "Script", path=str(ROOT / "glue_jobs" / "transform.py"))
         library = assets.Asset(self, "Library", path=str(job_library()))
         self.role = self._role(script, library, key)
@@ -68,38 +73,48 @@ class TransformJob(Construct):
             f"spark.sql.catalog.{CATALOG}.warehouse": f"s3://{processed.bucket_name}/star",
             "spark.sql.session.timeZone": "UTC",
         }
-        job = glue.CfnJob(
-            self,
-            "Job",
-            name=self.job_name,
-            description="totesys: CSV batches into the lake's star tables",
-            role=self.role.role_arn,
-            glue_version=GLUE_VERSION,
-            worker_type="G.1X",
-            number_of_workers=settings.glue_workers,
-            timeout=TIMEOUT_MINUTES,
-            max_retries=0,
-            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=1),
-            job_run_queuing_enabled=True,
-            security_configuration=security.name,
-            command=glue.CfnJob.JobCommandProperty(
-                name="glueetl", python_version="3", script_location=script.s3_object_url
+        arguments = {
+            "--ingestion_bucket": ingestion.bucket_name,
+            "--processed_bucket": processed.bucket_name,
+            "--database": settings.database,
+            "--extra-py-files": library.s3_object_url,
+            "--datalake-formats": "iceberg",
+            "--conf": " --conf ".join(f"{name}={value}" for name, value in spark.items()),
+            "--enable-auto-scaling": "true",
+            "--enable-job-insights": "true",
+            "--enable-metrics": "true",
+            "--enable-continuous-cloudwatch-log": "true",
+            "--job-language": "python",
+        }
+        for construct, name, description, further in (
+            ("Job", self.job_name, "totesys: CSV batches into the lake's star tables", {}),
+            (
+                "Upkeep",
+                self.upkeep_name,
+                "totesys: compact and expire the lake's files, or replay batches beside it",
+                {"--mode": "maintain", "--keep_days": str(settings.snapshot_days)},
             ),
-            default_arguments={
-                "--ingestion_bucket": ingestion.bucket_name,
-                "--processed_bucket": processed.bucket_name,
-                "--database": settings.database,
-                "--extra-py-files": library.s3_object_url,
-                "--datalake-formats": "iceberg",
-                "--conf": " --conf ".join(f"{name}={value}" for name, value in spark.items()),
-                "--enable-auto-scaling": "true",
-                "--enable-job-insights": "true",
-                "--enable-metrics": "true",
-                "--enable-continuous-cloudwatch-log": "true",
-                "--job-language": "python",
-            },
-        )
-        job.add_resource_dependency(security)
+        ):
+            job = glue.CfnJob(
+                self,
+                construct,
+                name=name,
+                description=description,
+                role=self.role.role_arn,
+                glue_version=GLUE_VERSION,
+                worker_type="G.1X",
+                number_of_workers=settings.glue_workers,
+                timeout=TIMEOUT_MINUTES,
+                max_retries=0,
+                execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=1),
+                job_run_queuing_enabled=True,
+                security_configuration=security.name,
+                command=glue.CfnJob.JobCommandProperty(
+                    name="glueetl", python_version="3", script_location=script.s3_object_url
+                ),
+                default_arguments={**arguments, **further},
+            )
+            job.add_resource_dependency(security)
 
     def _role(self, script: assets.Asset, library: assets.Asset, key: kms.IKey) -> iam.Role:
         stack, settings = cdk.Stack.of(self), self._settings
@@ -124,8 +139,8 @@ class TransformJob(Construct):
         allow(
             role,
             ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-            [bucket_arn(stack, settings, "processed", "star/*")],
-            wildcard="The lake's tables: Iceberg names their files.",
+            [bucket_arn(stack, settings, "processed", f"{prefix}*") for prefix in ("star/", REPLAY_PREFIX)],
+            wildcard="The lake's tables, and those of replays: Iceberg names their files.",
         )
         allow(
             role,
@@ -136,8 +151,18 @@ class TransformJob(Construct):
         allow(
             role,
             ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"],
-            [f"{catalog}:catalog", f"{catalog}:database/{database}", f"{catalog}:table/{database}/*"],
-            wildcard="The tables of the lake's own database, which the job creates.",
+            [
+                f"{catalog}:catalog",
+                *[f"{catalog}:database/{name}" for name in (database, f"{database}_replay*")],
+                *[f"{catalog}:table/{name}/*" for name in (database, f"{database}_replay*")],
+            ],
+            wildcard="The tables of the lake's own database and of replays, which the job creates.",
+        )
+        allow(
+            role,
+            ["glue:CreateDatabase"],
+            [f"{catalog}:catalog", f"{catalog}:database/{database}_replay*"],
+            wildcard="Databases of replays, named by who asks for one.",
         )
         allow(
             role,

@@ -16,3 +16,5 @@ PUBLICATIONS_LOADED = "PublicationsLoaded"
 TIME_TO_WAREHOUSE = "TimeToWarehouse"
 #: Age, in seconds, of the oldest batch that the warehouse does not show yet; 0 when it shows all.
 FRESHNESS = "Freshness"
+#: Rows of the source that are held back because they cannot be shown.
+ROWS_QUARANTINED = "RowsQuarantined"

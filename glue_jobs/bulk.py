@@ -13,7 +13,7 @@ from glue_jobs.lake import Head, bucket
 from glue_jobs.quarantine import held_rows
 from glue_jobs.reader import check_received, expected_rows
 from glue_jobs.references import References
-from glue_jobs.star.typed import PROBLEM
+from glue_jobs.star.typed import PROBLEM, problem
 from glue_jobs.star.versions import ROWS_PER_PARTITION, checksum, partition_statistics, span_of_years, years
 from glue_jobs.workplace import Batch, Outcome, unchanged
 from glue_jobs.writing import is_first, published, with_held, write
@@ -21,39 +21,45 @@ from glue_jobs.writing import is_first, published, with_held, write
 
 def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
     """Bring one table's rows into the lake, without regard to deletions."""
-    raw = references.marked(table, raw_rows(batch, table))
-    rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
+    raw = raw_rows(batch, table)
     if is_first(batch, table) and not batch.before[table.name].quarantined:
-        return _first(batch, table, raw, rows)
-    return _further(batch, table, raw, rows)
+        return _first(batch, table, raw, references)
+    return _further(batch, table, references.marked(table, raw))
 
 
-def _first(batch: Batch, table: StarTable, raw: DataFrame, rows: DataFrame) -> Outcome:
+def _first(batch: Batch, table: StarTable, raw: DataFrame, references: References) -> Outcome:
     """Write rows straight through to a table that has none: nothing to compare, to sort or to keep in between.
 
-    What was written is counted afterwards. Were it not what the manifest says, an earlier try may have read damaged
-    parts that are mended now: it is written once more.
+    They are written beside those that they refer to, not after them; then counted, and their references looked at. When
+    some refer to nothing, or an earlier try had read damaged parts that are mended now, all are written once more.
     """
-    head, held, figures = batch.head(table), None, {}
+    source = SOURCE_TABLES[table.source]
     expected = expected_rows(batch.place.spark, batch.place.ingestion.name, batch.manifest, table.source)
-    for is_again in (False, True):
-        is_written = head.of_batch(batch.number) is not None
-        if is_again or not is_written:
-            write(batch, table, rows, {}, {}, head)
-        figures = _figures(batch, table)
-        number = 0
-        if figures["inserted"] != expected:
-            held = batch.keep(held_rows(SOURCE_TABLES[table.source], raw.where(F.col(PROBLEM) > 0), F.col(PROBLEM)))
-            number = held.count()
-        if is_again or not is_written or expected in (None, figures["inserted"] + number):
-            break
+    own = raw.withColumn(PROBLEM, problem(source))
+    if batch.head(table).of_batch(batch.number) is None:
+        _write(batch, table, own)
+    figures = _figures(batch, table)
+    held, number = None, 0
+    if figures["inserted"] != expected or not references.hold(table):
+        marked = references.marked(table, raw)
+        held = batch.keep(held_rows(source, marked.where(F.col(PROBLEM) > 0), F.col(PROBLEM)))
+        number = held.count()
+        if expected is None or figures["inserted"] + number != expected:
+            _write(batch, table, marked)
+            figures = _figures(batch, table)
     check_received(batch.manifest, table.source, figures["inserted"] + number, expected)
     after = published(batch, table, figures) if figures["inserted"] else unchanged(batch.before[table.name])
     return _outcome(after, raw, held if number else None, figures["years"])
 
 
-def _further(batch: Batch, table: StarTable, raw: DataFrame, rows: DataFrame) -> Outcome:
+def _write(batch: Batch, table: StarTable, raw: DataFrame) -> None:
+    rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
+    write(batch, table, rows, {}, {}, batch.head(table))
+
+
+def _further(batch: Batch, table: StarTable, raw: DataFrame) -> Outcome:
     """Write the rows whose content differs from their newest version."""
+    rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
     head = batch.head(table)
     expected = expected_rows(batch.place.spark, batch.place.ingestion.name, batch.manifest, table.source)
     check_received(batch.manifest, table.source, raw.where(~F.col(HELD)).count(), expected)

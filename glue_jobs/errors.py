@@ -19,3 +19,7 @@ class ConflictError(TransformError):
 
 class OvertakenError(TransformError):
     """Another run is further than this one: it has brought this batch, and more, into the lake."""
+
+
+class ReplayError(TransformError):
+    """A replay that cannot be done as it is asked for; nothing was done."""

@@ -9,12 +9,14 @@ Tables are format version 2 and copy-on-write: Athena reads nothing newer.
 import functools
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.batch import DataFile
@@ -36,6 +38,9 @@ _PROPERTIES = {
     "write.merge.mode": "copy-on-write",
     "write.parquet.compression-codec": "zstd",
     "write.distribution-mode": "none",
+    "write.parquet.row-group-size-bytes": str(
+        4 * 2**20
+    ),  # newest versions are looked up by key: less is read around them
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
 }
@@ -182,6 +187,56 @@ class Lake:
         ]
         return tuple(sorted(files, key=lambda f: f.key))
 
+    def exists(self, table: StarTable) -> bool:
+        """Tell whether the table was ever created."""
+        return bool(self._spark.catalog.tableExists(self.name(table)))
+
+    def compact(self, table: StarTable) -> int:
+        """Rewrite every partition of several files as one file, in the order of its keys.
+
+        Returns
+        -------
+        int
+            How many partitions.
+
+        Raises
+        ------
+        ConflictError
+            When such a partition has changed meanwhile. Nothing was committed.
+        """
+        head, loaded = self.head(table), self._load(table)
+        files: Counter[str] = Counter()
+        for task in _iterate(loaded.newScan().planFiles()):
+            file = task.file()
+            files[str(loaded.specs().get(file.specId()).partitionToPath(file.partition()))] += 1
+        scattered = [path for path, count in files.items() if count > 1]
+        if not scattered:
+            return 0
+        conditions = " or ".join(_condition(path, _width(table)) for path in scattered)
+        rows = self.read(table, head.snapshot_id).where(conditions)
+        part = bucket(table)
+        number = month(table) if part is None else part
+        rows = rows.coalesce(1) if number is None else rows.repartition(number)
+        order = [table.key, table.record_id] if table.record_id else [table.key]
+        writer = self._writer(table, rows.sortWithinPartitions(*order), None, {}, head)
+        self._commit(writer, lambda w: w.overwritePartitions())
+        return len(scattered)
+
+    def rewrite_manifests(self, table: StarTable) -> None:
+        """Bring the lists of data files together."""
+        self._call("rewrite_manifests", table, "use_caching => false")
+
+    def expire(self, table: StarTable, keep_days: int) -> int:
+        """Forget snapshots older than `keep_days`; return how many data files went with them."""
+        limit = (datetime.now(UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%d %H:%M:%S.%f")
+        answer = self._call("expire_snapshots", table, f"older_than => timestamp '{limit}', retain_last => 1")
+        return int(answer["deleted_data_files_count"])
+
+    def _call(self, procedure: str, table: StarTable, arguments: str) -> Row:
+        statement = f"call {CATALOG}.system.{procedure}(table => '{self._database}.{table.name}', {arguments})"
+        answer: Row = self._spark.sql(statement).collect()[0]
+        return answer
+
     def name(self, table: StarTable) -> str:
         """Return the table's name in SQL."""
         return f"{CATALOG}.`{self._database}`.`{table.name}`"
@@ -234,22 +289,38 @@ def among(column: str, keys: Collection[int]) -> Column:
 
 def buckets(keys: Collection[int], table: StarTable) -> list[tuple[int, int]]:
     """Return the ranges of keys, ends included, of the partitions that `keys` lie in; none when there is one partition."""
-    if not table.partitioning:
+    if not (width := _width(table)):
         return []
-    width = _width(table)
     return [(number * width, (number + 1) * width - 1) for number in sorted({key // width for key in keys})]
 
 
 def bucket(table: StarTable) -> Column | None:
     """Return the number of the partition that a row lies in, or None when there is one partition."""
-    if not table.partitioning:
-        return None
-    return F.floor(F.col(table.key) / _width(table))
+    width = _width(table)
+    return F.floor(F.col(table.key) / width) if width else None
+
+
+def month(table: StarTable) -> Column | None:
+    """Return the month by which a table is partitioned, or None."""
+    columns = re.findall(r"months\((\w+)\)", " ".join(table.partitioning))
+    return F.trunc(columns[0], "month") if columns else None
+
+
+def _condition(path: str, width: int) -> str:
+    """Return the SQL condition of a partition, from its path: ``created_date_month=2024-11`` or ``…_trunc=100000``."""
+    if not path:
+        return "true"
+    name, _, value = path.partition("=")
+    if name.endswith("_month"):
+        column, first = name.removesuffix("_month"), f"date'{value}-01'"
+        return f"(`{column}` >= {first} and `{column}` < add_months({first}, 1))"
+    return f"`{name.removesuffix('_trunc')}` between {value} and {int(value) + width - 1}"
 
 
 def _width(table: StarTable) -> int:
-    (width,) = map(int, re.findall(r"truncate\((\d+), \w+\)", table.partitioning[0]))
-    return width
+    """Return how many keys a partition spans, or 0 when the table is not partitioned by its keys."""
+    found = re.findall(r"truncate\((\d+), \w+\)", " ".join(table.partitioning))
+    return int(found[0]) if found else 0
 
 
 def _iterate(iterable: Any) -> Any:

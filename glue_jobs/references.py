@@ -51,6 +51,29 @@ class References:
         found = self._batch.place.lake.read(star).where(among(star.key, inside)).select(star.key).distinct()
         return outside | inside - {row[0] for row in found.collect()}
 
+    def hold(self, table: StarTable) -> bool:
+        """Tell whether every row that the batch has written to `table` refers to what exists."""
+        written = self._batch.place.lake.read(table).where(F.col("batch_id") == self._batch.number)
+        pointing = {
+            column: (parent, _star_column(table, column, parent)) for column, parent in self.columns(table).items()
+        }
+        if not pointing:
+            return True
+        if any(name is None for _, name in pointing.values()):
+            return False  # what it refers to is joined, and told by the rows themselves
+        ends = [f(name) for _, name in pointing.values() if name for f in (F.min, F.max)]
+        found = iter(written.agg(*ends).collect()[0])
+        for parent, name in pointing.values():
+            lowest, highest = next(found), next(found)
+            after = self._finished(_BY_SOURCE[parent].name)
+            if lowest is None or (after.is_gapless and after.lowest_key <= lowest and highest <= after.highest_key):
+                continue
+            keys = self._keys(_BY_SOURCE[parent]).toDF("_found")
+            values = written.where(F.col(str(name)).isNotNull())
+            if values.join(keys, F.col(str(name)) == F.col("_found"), "left_anti").limit(1).count():
+                return False
+        return True
+
     def marked(self, table: StarTable, raw: DataFrame) -> DataFrame:
         """Give raw rows their problem, references included; for any number of rows."""
         source = SOURCE_TABLES[table.source]
@@ -70,6 +93,18 @@ class References:
             missing[column] = f"`{column}` is not null and {outside}"
         return raw.withColumn(PROBLEM, problem(source, missing))
 
+    def _keys(self, star: StarTable) -> DataFrame:
+        return self._batch.place.lake.read(star).select(star.key).distinct()
+
     def _joined_keys(self, parent: str) -> DataFrame:
         key = SOURCE_TABLES[parent].key
         return good_rows(self._batch, parent).select(F.col(key).cast("int").alias(key))
+
+
+def _star_column(table: StarTable, column: str, parent: str) -> str | None:
+    """Return the column of a star table that a column of its source, which refers to `parent`, becomes."""
+    target = _BY_SOURCE[parent].name if parent in _BY_SOURCE else None
+    for star in table.columns:
+        if star.name == column or (star.references and star.references.partition(".")[0] == target):
+            return star.name
+    return None

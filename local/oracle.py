@@ -57,6 +57,16 @@ _COLUMNS = {
         "payment_amount, currency_id, payment_type_id, paid, payment_date",
     ),
 }
+#: Source table of each dimension, and the key of both.
+_SOURCES = {
+    "dim_staff": ("staff", "staff_id"),
+    "dim_location": ("address", "location_id"),
+    "dim_design": ("design", "design_id"),
+    "dim_counterparty": ("counterparty", "counterparty_id"),
+    "dim_transaction": ("transaction", "transaction_id"),
+    "dim_payment_type": ("payment_type", "payment_type_id"),
+    "dim_currency": ("currency", "currency_id"),
+}
 Row = tuple[str | None, ...]
 
 
@@ -77,7 +87,12 @@ def warehouse_rows(warehouse_url: str, schema: str = "public") -> dict[str, set[
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         for name in ORACLE:
             view, _, columns = _COLUMNS.get(name, (name, "", "*"))
-            statement = sql.SQL("select {} from {}").format(sql.SQL(columns), sql.Identifier(schema, view))
+            statement = sql.SQL("select {} from {} t").format(sql.SQL(columns), sql.Identifier(schema, view))
+            if name in _SOURCES:  # what history refers to stays in a dimension
+                table, key = _SOURCES[name]
+                statement += sql.SQL(
+                    " where not exists (select 1 from etl.source_deletion d where d.source_table = {} and d.source_key = t.{})"
+                ).format(sql.Literal(table), sql.Identifier(key))
             rows[name] = _rows(connection.execute(statement))
     return rows
 
@@ -86,16 +101,21 @@ def lake_rows(platform: dict[str, str]) -> dict[str, set[Row]]:
     """Return the lake's current state, through Athena."""
     rows = {}
     for name in ORACLE:
+        deleted = (
+            "exists (select 1 from source_deletion d where d.source_table = '{}' and d.source_key = v.{} "
+            "and d.batch_id >= v.batch_id)"
+        )
         if name in _COLUMNS:
-            _, record, columns = _COLUMNS[name]
+            view, record, columns = _COLUMNS[name]
             key = columns.split(",")[0]
             statement = (
                 f"select {columns} from (select *, row_number() over (partition by {key} order by {record} desc) as age "
-                f"from {name}) as versions where age = 1"
+                f"from {name}) as v where age = 1 and not {deleted.format(view.removeprefix('current_'), key)}"
             )
             frame = query(platform, statement)
         else:
-            frame = query(platform, f"select * from {name}").drop(columns=["batch_id", "row_hash"])
+            statement = f"select * from {name} v where not {deleted.format(*_SOURCES[name])}"
+            frame = query(platform, statement).drop(columns=["batch_id", "row_hash"])
         frame = frame.astype(object).where(frame.notna(), None)
         rows[name] = _rows(frame.itertuples(index=False, name=None))
     return rows

@@ -148,9 +148,11 @@ def _fits(column: ContractColumn) -> str:
         return f"{text} in ('t', 'f')"
     if column.type is CURRENCY_CODE:
         return f"{text} in ({', '.join(map(repr, CURRENCY_NAMES))})"
+    if column.type is TIMESTAMP:
+        # The source's type makes it a moment; but it may be infinite, BC, after 9999 or finer than milliseconds.
+        form = f"length({text}) between 19 and 23 and substr({text}, 5, 1) = '-' and {text} not like '%BC'"
+        return f"{form} and {text} between '0001' and '9999-12-31 24'"
     same = f"{text} <=> cast(cast({text} as {column.type.spark}) as string)"
     if column.type is ISO_DATE:
         return f"{same} and {text} between '0001' and '9999-12-31'"
-    if column.type is TIMESTAMP:
-        return f"{same} and {text} between '0001' and '9999-12-31 24' and length({text}) <= 23"
     return same

@@ -10,13 +10,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contracts.errors import ContractError
 from contracts.layout import MANIFEST_PREFIX
-from contracts.metrics import FRESHNESS, PUBLICATIONS_LOADED, TIME_TO_WAREHOUSE
+from contracts.metrics import FRESHNESS, PUBLICATIONS_LOADED, ROWS_QUARANTINED, TIME_TO_WAREHOUSE
+from contracts.star import STAR_TABLES
 from contracts.store import (
     Bucket,
     newest_batch_number,
     newest_publication_number,
     publications_after,
     read_manifest,
+    read_publication,
 )
 from lambdas.errors import PlatformError
 from lambdas.load.lake import csv_rows, open_filesystem
@@ -40,7 +42,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     -------
     dict
         After a load: ``loaded`` (batch numbers), ``last`` (newest batch in the warehouse),
-        ``freshness`` (seconds) and ``seconds``. After a survey: ``batches`` and ``published`` (number of
+        ``freshness`` (seconds), ``quarantined`` (rows held back), ``keys_wanted`` (source tables whose key lists tell what
+        was deleted), ``wanted`` (how many) and ``seconds``. After a survey: ``batches`` and ``published`` (number of
         the newest whole batch, and of the newest publication) and ``untransformed``, their difference.
 
     Raises
@@ -106,7 +109,24 @@ def load(settings: LoadSettings, remaining_seconds: Any) -> dict[str, Any]:
             last = publication.batch
     freshness = _freshness(Bucket(client, settings.ingestion_bucket), last)
     metrics.add_metric(FRESHNESS, MetricUnit.Seconds, freshness)
-    return {"loaded": loaded, "last": last, "freshness": freshness}
+    held, wanted = _told_by_the_lake(processed)
+    metrics.add_metric(ROWS_QUARANTINED, MetricUnit.Count, held)
+    return {
+        "loaded": loaded,
+        "last": last,
+        "freshness": freshness,
+        "quarantined": held,
+        "keys_wanted": wanted,
+        "wanted": len(wanted),
+    }
+
+
+def _told_by_the_lake(processed: Bucket) -> tuple[int, list[str]]:
+    """Return how many rows the newest publication holds back, and the source tables whose key lists it asks for."""
+    newest = newest_publication_number(processed)
+    tables = read_publication(processed, newest).tables if newest else {}
+    wanted = sorted(STAR_TABLES[name].source for name, table in tables.items() if table.surplus)
+    return sum(table.quarantined for table in tables.values()), wanted
 
 
 def _report(snapshot_time: str) -> None:

@@ -99,6 +99,15 @@ class Warehouse:
         )
         received = self._copy(table, stage, rows)
         self._connection.execute(_upsert(table, target, stage))
+        if table.source:  # what is written anew is not deleted any more
+            self._connection.execute(
+                sql.SQL("delete from {} d using {} s where d.source_table = {} and d.source_key = s.{}").format(
+                    sql.Identifier(self._ledger, SOURCE_DELETION.name),
+                    stage,
+                    sql.Literal(table.source),
+                    sql.Identifier(table.key),
+                )
+            )
         return received
 
     def delete(self, publication: Publication, rows: Iterable[tuple[bytes, int]]) -> int:

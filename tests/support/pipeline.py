@@ -120,11 +120,12 @@ class Pipeline:
             files = self.servers.home.s3 / ACCOUNT / bucket
             configuration.set(f"fs.viewfs.mounttable.{bucket}.linkFallback", f"file://{files}")
 
-    def transform(self, spark: Any) -> None:
+    def transform(self, spark: Any, **options: Any) -> None:
         from glue_jobs.transform import main
 
         self.map_buckets(spark)
         arguments = ["--ingestion_bucket", self.ingestion, "--processed_bucket", self.processed]
+        arguments += [text for name, value in options.items() for text in (f"--{name}", str(value))]
         main([*arguments, "--database", self.database, "--JOB_NAME", "transform"])
 
     def load(self, event: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -155,12 +156,12 @@ class Pipeline:
     def document(self, bucket: str, key: str) -> dict[str, Any]:
         return json.loads(self.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
-    def lake(self, spark: Any) -> Any:
+    def lake(self, spark: Any, database: str = "") -> Any:
         """Return a function that reads a table of the lake as it is now."""
         from contracts.star import LAKE_TABLES
         from glue_jobs.lake import Lake
 
-        lake = Lake(spark, self.database, self.processed)
+        lake = Lake(spark, database or self.database, self.processed)
         return lambda name: lake.read(LAKE_TABLES[name])
 
     def differences(self) -> dict[str, str]:

@@ -1,0 +1,117 @@
+"""Maintenance beside running batches, and replays beside the live lake."""
+
+from collections import Counter
+
+import pytest
+from pyspark.sql import functions as F
+
+from contracts.layout import publication_key
+from contracts.star import FACT_PAYMENT, LAKE_TABLES, STAR_TABLES
+from glue_jobs.errors import ConflictError, ReplayError
+from glue_jobs.lake import Lake
+
+
+def _content(lake, name):
+    """A table's rows without what differs between two runs of the same batches: nothing."""
+    return Counter(map(tuple, lake(name).collect()))
+
+
+def _files(pipeline, spark, table):
+    lake = Lake(spark, pipeline.database, pipeline.processed)
+    return (
+        spark.table(f"{lake.name(table)}.files").groupBy("partition").count().collect()
+        if table.partitioning
+        else [{"count": spark.table(f"{lake.name(table)}.files").count()}]
+    )
+
+
+def _change(pipeline, number):
+    with pipeline.source() as connection:
+        connection.execute("update payment set payment_amount = %s where payment_id in (1, 2)", (number,))
+        connection.execute("update design set file_name = %s where design_id = 1", (f"{number}.json",))
+        connection.execute(
+            "insert into transaction (transaction_type, created_at, last_updated) values ('SALE', now(), now())"
+        )
+
+
+def test_g3_maintenance_leaves_one_file_a_partition_and_every_row_as_it_was(pipeline, spark):
+    pipeline.run(spark)
+    for number in range(4):
+        _change(pipeline, number)
+        pipeline.run(spark)
+    lake = pipeline.lake(spark)
+    before = {name: _content(lake, name) for name in LAKE_TABLES}
+    assert max(row["count"] for row in _files(pipeline, spark, FACT_PAYMENT)) > 1
+    pipeline.transform(spark, mode="maintain", keep_days=0)
+    assert {name: _content(lake, name) for name in LAKE_TABLES} == before
+    for table in STAR_TABLES.values():
+        assert max(row["count"] for row in _files(pipeline, spark, table)) <= 1, table.name
+    snapshots = spark.table(f"{Lake(spark, pipeline.database, pipeline.processed).name(FACT_PAYMENT)}.snapshots")
+    assert snapshots.count() == 1
+    _change(pipeline, 99)  # the next batch needs nothing of what is gone
+    pipeline.run(spark)
+    pipeline.transform(spark, mode="maintain", keep_days=0)
+    _change(pipeline, 100)
+    pipeline.run(spark)
+    pipeline.assert_equal()
+
+
+def test_g3_what_a_batch_changes_meanwhile_is_compacted_again_and_not_lost(pipeline, spark, monkeypatch):
+    pipeline.run(spark)
+    for number in range(2):
+        _change(pipeline, number)
+        pipeline.run(spark)
+    plain, raced = Lake._commit, []
+
+    def late(self, writer, write):
+        if not raced:
+            raced.append(True)
+            _change(pipeline, 50)
+            pipeline.run(spark)
+        plain(self, writer, write)
+
+    with monkeypatch.context() as patch:
+        lake = Lake(spark, pipeline.database, pipeline.processed)
+        patch.setattr(Lake, "_commit", late)
+        with pytest.raises(ConflictError):
+            lake.compact(FACT_PAYMENT)
+    assert lake.compact(FACT_PAYMENT) > 0
+    _change(pipeline, 51)
+    pipeline.run(spark)
+    pipeline.assert_equal()
+
+
+def test_g11_a_replay_makes_the_same_tables_beside_the_live_ones_and_can_be_stopped(pipeline, spark):
+    pipeline.run(spark)
+    for number in range(2):
+        _change(pipeline, number)
+        pipeline.run(spark)
+    live = pipeline.lake(spark)
+    before = {name: _content(live, name) for name in LAKE_TABLES}
+    keys = pipeline.keys(pipeline.processed, "publications/")
+    into = f"{pipeline.database}_replay"
+    pipeline.transform(spark, mode="replay", **{"from": 1, "to": 1, "into": into})
+    pipeline.transform(spark, mode="replay", **{"from": 1, "to": 3, "into": into})
+    pipeline.transform(spark, mode="replay", **{"from": 1, "to": 3, "into": into})
+    replayed = pipeline.lake(spark, into)
+    assert {name: _content(replayed, name) for name in LAKE_TABLES} == before
+    assert {name: _content(live, name) for name in LAKE_TABLES} == before
+    assert pipeline.keys(pipeline.processed, "publications/") == keys
+    assert pipeline.keys(pipeline.processed, f"replay/{into}/publications/") == [
+        f"replay/{into}/{publication_key(n)}" for n in (1, 2, 3)
+    ]
+    with pytest.raises(ReplayError, match="began with another batch"):
+        pipeline.transform(spark, mode="replay", **{"from": 2, "to": 3, "into": into})
+    pipeline.transform(spark, mode="replay", **{"from": 2, "to": 3, "into": f"{into}_part"})
+    part = pipeline.lake(spark, f"{into}_part")
+    assert part("fact_payment").where(F.col("batch_id") == 3).count() == 2
+
+
+def test_g11_a_replay_never_goes_into_the_live_database(pipeline, spark):
+    for into in (pipeline.database, "other", f"{pipeline.database}_raw", ""):
+        with pytest.raises(ReplayError, match="_replay"):
+            pipeline.transform(spark, mode="replay", **{"from": 1, "to": 1, "into": into})
+    with pytest.raises(ReplayError, match="from 3 to 2"):
+        pipeline.transform(spark, mode="replay", **{"from": 3, "to": 2, "into": f"{pipeline.database}_replay"})
+    with pytest.raises(ReplayError, match="no whole batch"):
+        pipeline.transform(spark, mode="replay", **{"from": 8, "to": 9, "into": f"{pipeline.database}_replay"})
