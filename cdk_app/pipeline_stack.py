@@ -123,10 +123,13 @@ class PipelineStack(cdk.Stack):
             "Keys", f"cron(0 {settings.key_lists_hour} * * ? *)", "lambda:InvokeFunction", extract, keys="all"
         )
         self._schedule("Heal", _every(settings.heal_minutes), "states:StartExecution", publish)
+        sunday = f"cron(0 {settings.maintenance_hour} ? * SUN *)"
+        self._schedule("Maintain", sunday, "states:StartExecution", publish, mode="maintain")
         for name, value in {
             "ExtractFunction": self.extract.function.function_name,
             "LoadFunction": self.load.function.function_name,
             "TransformJob": job.job_name,
+            "UpkeepJob": job.upkeep_name,
             "StateMachine": self.publish.machine.state_machine_arn,
             "SourceSecret": source.secret_arn,
             "WarehouseSecret": warehouse.secret_arn,

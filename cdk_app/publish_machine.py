@@ -1,4 +1,4 @@
-"""The state machine ``publish``: survey → transform, when a batch is pending → load."""
+"""The state machine ``publish``: survey → transform, when a batch is pending → load; or the lake's upkeep."""
 
 import json
 from typing import Any
@@ -39,13 +39,17 @@ _GLUE_RETRY = {
 }
 
 
-def definition(*, extract_arn: str, load_arn: str, job_name: str, topic_arn: str, name: str) -> dict[str, Any]:
+def definition(
+    *, extract_arn: str, load_arn: str, job_name: str, upkeep_name: str, topic_arn: str, name: str
+) -> dict[str, Any]:
     """Return the state machine in the Amazon States Language.
 
     What started it does not matter: it looks for itself what is pending, so a duplicate, late or
     out-of-order event finds nothing to do. A failed transform does not keep publications that exist
     from the warehouse; every failure is told to the topic before the execution fails. When the lake shows keys
     that the source has deleted, and no key list has told which, the next extraction is asked for one.
+
+    ``{"mode": "maintain"}`` starts the lake's upkeep instead, and ``{"from": 3, "to": 9, "into": "<database>_replay"}`` a replay.
     """
 
     def invoke(
@@ -64,10 +68,38 @@ def definition(*, extract_arn: str, load_arn: str, job_name: str, topic_arn: str
     def catch(following: str, path: str = "$.error") -> dict[str, Any]:
         return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": path, "Next": following}]}
 
+    def upkeep(arguments: dict[str, str]) -> dict[str, Any]:
+        return {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::glue:startJobRun.sync",
+            "Parameters": {"JobName": upkeep_name, "Arguments": arguments},
+            "ResultPath": None,
+            "Retry": [_GLUE_RETRY],
+            "Next": "Done",
+            **catch("Tell"),
+        }
+
     return {
         "Comment": "Brings pending batches into the lake and pending publications into the warehouse.",
-        "StartAt": "Survey",
+        "StartAt": "WhatIsAskedFor",
         "States": {
+            "WhatIsAskedFor": {
+                "Type": "Choice",
+                "Choices": [
+                    {"Variable": "$.into", "IsPresent": True, "Next": "Replay"},
+                    {"Variable": "$.mode", "IsPresent": True, "Next": "Maintain"},
+                ],
+                "Default": "Survey",
+            },
+            "Maintain": upkeep({"--mode.$": "$.mode"}),
+            "Replay": upkeep(
+                {
+                    "--mode": "replay",
+                    "--from.$": "States.Format('{}', $.from)",
+                    "--to.$": "States.Format('{}', $.to)",
+                    "--into.$": "$.into",
+                }
+            ),
             "Survey": invoke({"step": "survey"}, "$.survey", {"Next": "IsABatchPending", **catch("Tell")}),
             "IsABatchPending": {
                 "Type": "Choice",
@@ -150,7 +182,10 @@ class PublishMachine(Construct):
         )
         for actions, resources in (
             (["lambda:InvokeFunction"], [extract.function_arn, load.function_arn]),
-            (["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"], [job.job_arn]),
+            (
+                ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
+                [job.job_arn, job.upkeep_arn],
+            ),
             (["sns:Publish"], [topic_arn]),
             (["kms:GenerateDataKey", "kms:Decrypt"], [key.key_arn]),
         ):
@@ -179,6 +214,7 @@ class PublishMachine(Construct):
                         extract_arn=extract.function_arn,
                         load_arn=load.function_arn,
                         job_name=job.job_name,
+                        upkeep_name=job.upkeep_name,
                         topic_arn=topic_arn,
                         name=name,
                     )

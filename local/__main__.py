@@ -153,6 +153,31 @@ def simulate(
 
 
 @app.command()
+def maintain(home: HomeOption = DEFAULT_HOME) -> None:
+    """Compact and expire the lake's files, as the weekly schedule does."""
+    from local.batches import run_upkeep
+
+    with _status("maintaining the lake", quiet=False):
+        run_upkeep(Home(home).platform(), {"mode": "maintain"})
+    out.print("The lake's files are compacted; snapshots past their days are gone.")
+
+
+@app.command()
+def replay(
+    first: Annotated[int, typer.Option("--from", min=1, help="First batch.")],
+    last: Annotated[int, typer.Option("--to", min=1, help="Last batch.")],
+    into: Annotated[str, typer.Option(help="Database beside the lake's: totesys_replay, or a name that begins so.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Bring a range of batches into another database, for comparison; run it again to go on."""
+    from local.batches import run_upkeep
+
+    with _status("replaying", quiet=False):
+        run_upkeep(Home(home).platform(), {"from": first, "to": last, "into": into})
+    out.print(f"Batches {first} to {last} are in {into}; query them with --database {into}.", highlight=False)
+
+
+@app.command()
 def down(home: HomeOption = DEFAULT_HOME) -> None:
     """Stop everything cleanly and keep the data."""
     from local.platform import down as take_down

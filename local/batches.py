@@ -48,6 +48,8 @@ def move_batch(platform: dict[str, str]) -> dict[str, Any]:
         return _finish_pending(platform, outcome["reason"], extract_seconds)
     execution = wait_for(platform, _started_by_event(platform, batch))
     stages = {"extract": extract_seconds, **_stage_seconds(platform, execution)}
+    if following := _asked_for(platform, execution):
+        wait_for(platform, _started_by_event(platform, following))
     return describe(platform, batch, {**stages, "total": round(time.monotonic() - started, 3)})
 
 
@@ -73,6 +75,19 @@ def start_publish(platform: dict[str, str]) -> str:
     target = schedule["Target"]
     answer = client(platform, "stepfunctions").start_execution(stateMachineArn=target["Arn"], input=target["Input"])
     return str(answer["executionArn"])
+
+
+def run_upkeep(platform: dict[str, str], request: dict[str, Any]) -> None:
+    """Start the state machine with a request for upkeep or a replay, and wait until it ends.
+
+    Raises
+    ------
+    BatchFailedError
+        With the job's own error.
+    """
+    machine = client(platform, "stepfunctions")
+    execution = machine.start_execution(stateMachineArn=platform["state_machine"], input=json.dumps(request))
+    wait_for(platform, str(execution["executionArn"]))
 
 
 def invoke(platform: dict[str, str], function: str, payload: dict[str, Any] | str) -> dict[str, Any]:
@@ -184,6 +199,13 @@ def wait_for(platform: dict[str, str], execution: str) -> str:
         if details["status"] in FAILED:
             raise BatchFailedError(execution_error(details))
         time.sleep(0.1)
+
+
+def _asked_for(platform: dict[str, str], execution: str) -> int | None:
+    """Return the number of the batch that brings the key lists for which an execution asked, if it did."""
+    output = client(platform, "stepfunctions").describe_execution(executionArn=execution).get("output") or "{}"
+    number = json.loads(output).get("keys", {}).get("result", {}).get("batch")
+    return None if number is None else int(number)
 
 
 def _stage_seconds(platform: dict[str, str], execution: str) -> dict[str, float]:

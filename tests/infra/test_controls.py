@@ -122,8 +122,10 @@ def test_extraction_healing_and_daily_key_lists_are_scheduled(prod):
         "totesys-prod-extract": ("rate(5 minutes)", "ENABLED"),
         "totesys-prod-heal": ("rate(15 minutes)", "ENABLED"),
         "totesys-prod-keys": ("cron(0 3 * * ? *)", "ENABLED"),
+        "totesys-prod-maintain": ("cron(0 2 ? * SUN *)", "ENABLED"),
     }
     inputs = {s["Properties"]["Name"]: json.loads(s["Properties"]["Target"]["Input"]) for s in schedules}
+    assert inputs["totesys-prod-maintain"]["mode"] == "maintain"
     assert inputs["totesys-prod-keys"]["keys"] == "all" and "keys" not in inputs["totesys-prod-extract"]
 
 
@@ -171,10 +173,12 @@ def test_the_state_machine_surveys_transforms_and_loads(prod):
     assert states["IsABatchPending"]["Default"] == "Load"
     assert states["Transform"]["Resource"].endswith("glue:startJobRun.sync")
     assert states["Transform"]["Catch"][0]["Next"] == "LoadWhatIsPublished"
-    reachable = (
-        {"Survey"} | {s.get("Next") for s in states.values()} | {"Transform", "Load", "LoadWhatIsPublished", "Tell"}
-    )
-    assert set(states) <= reachable | {"Failed"}
+    assert states[definition["StartAt"]]["Default"] == "Survey"
+    reachable = {definition["StartAt"]}
+    for state in states.values():
+        reachable |= {state.get("Next"), state.get("Default")}
+        reachable |= {other["Next"] for other in (*state.get("Choices", ()), *state.get("Catch", ()))}
+    assert set(states) == reachable - {None}
 
 
 def test_every_failure_has_an_alarm_with_a_runbook(prod):

@@ -26,6 +26,10 @@ class FakeWarehouse:
         self.written.append(table.name)
         return sum(count for _, count in rows) - self.lose
 
+    def delete(self, published, rows):
+        self.written.append("source_deletion")
+        return sum(count for _, count in rows) - self.lose
+
 
 def _rows(table):
     return [(b"1\n", 1), (b"2\n3\n", 2)]
@@ -41,7 +45,7 @@ def test_a_gap_between_publications_stops_loudly():
 def test_dimensions_are_written_before_facts():
     warehouse = FakeWarehouse()
     assert load_publication(warehouse, publication(1), _rows)
-    assert warehouse.written == list(STAR_TABLES) and warehouse.committed == [1]
+    assert warehouse.written == [*STAR_TABLES, "source_deletion"] and warehouse.committed == [1]
 
 
 def test_a_table_without_changes_is_not_touched():
