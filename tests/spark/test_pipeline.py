@@ -162,7 +162,8 @@ def test_an_empty_source_is_a_batch_of_nothing_and_what_comes_then_arrives(serve
 
 
 def test_record_ids_are_gapless_and_follow_the_keys_over_many_partitions(pipeline, spark, monkeypatch):
-    monkeypatch.setattr("glue_jobs.star.versions.ROWS_PER_PARTITION", 7)
+    monkeypatch.setattr("glue_jobs.small.SMALL_ROWS", 0)
+    monkeypatch.setattr("glue_jobs.bulk.ROWS_PER_PARTITION", 7)
     pipeline.run(spark)
     with pipeline.source() as connection:
         business_day(connection)
@@ -179,11 +180,16 @@ def test_record_ids_are_gapless_and_follow_the_keys_over_many_partitions(pipelin
             assert [r[1] for r in part] == sorted(r[1] for r in part)
 
 
-def test_a_changed_transaction_rewrites_its_range_and_keeps_the_others(pipeline, spark, monkeypatch):
-    from contracts.star import DIM_TRANSACTION
+@pytest.mark.parametrize("small_rows", [20_000, 0], ids=["small", "bulk"])
+def test_a_changed_transaction_rewrites_its_range_and_keeps_the_others(pipeline, spark, monkeypatch, small_rows):
+    from contracts.star import DIM_TRANSACTION, LAKE_TABLES
+    from glue_jobs import publish
 
     ranges = replace(DIM_TRANSACTION, partitioning=("truncate(16, transaction_id)",))
-    monkeypatch.setitem(__import__("contracts.star").star.STAR_TABLES, "dim_transaction", ranges)
+    tables = [ranges if table.name == ranges.name else table for table in publish._IN_ORDER]
+    monkeypatch.setattr(publish, "_IN_ORDER", tables)
+    monkeypatch.setitem(LAKE_TABLES, ranges.name, ranges)
+    monkeypatch.setattr("glue_jobs.small.SMALL_ROWS", small_rows)
     pipeline.run(spark)
     with pipeline.source() as connection:
         connection.execute("update transaction set transaction_type = 'PURCHASE' where transaction_id in (20, 21)")
