@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo check test stress bench-extract bench-transform format lint types unit synth deploy dictionary lock clean
+.PHONY: help setup demo check test stress bench-extract bench-transform model format lint types unit synth deploy dictionary lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ stress: setup ## 50 races of two extractions, and five times 12 writers for 60 s
 
 bench-extract: setup $(if $(DLT),.cache/dlt/.ready) ## the extraction against psql's COPY (ROWS=1000000; DLT=1: and dlt)
 	$(PY) -m bench.extract --rows $(or $(ROWS),1000000) $(if $(DLT),--dlt .cache/dlt/bin/python)
+
+model: setup ## 200 random histories of the source through the job, against a model of the lake (EXAMPLES=200)
+	MODEL_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest -q tests/spark/test_model.py
 
 bench-transform: setup ## the job against DuckDB on the same files (ROWS=1000000)
 	$(PY) -m bench.transform --rows $(or $(ROWS),1000000)
