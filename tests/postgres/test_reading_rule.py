@@ -287,15 +287,15 @@ def test_tables_in_many_parts_keep_every_row(pipeline, monkeypatch):
     assert len(entry["parts"]) > 3 and len(_parts(pipeline, 1, "payment")) == entry["rows"] == entry["source_count"]
 
 
-def test_g6_a_batch_carries_the_complete_key_lists_that_the_event_asks_for(pipeline):
+def test_g6_a_batch_carries_the_complete_key_lists_that_a_deletion_or_the_event_asks_for(pipeline):
     from lambdas.extract.handler import handler
     from tests.support.pipeline import lambda_context
 
     pipeline.extract()
     with pipeline.source() as connection:
         connection.execute("delete from payment where payment_id = 7")
-    assert pipeline.extract()["batch"] is None  # a deletion leaves no row version behind
-    assert handler({"keys": ["payment"]}, lambda_context())["batch"] == 2
+    assert pipeline.extract()["batch"] == 2  # no row version tells of it, the count does: the list comes unasked
+    assert pipeline.extract()["batch"] is None
     tables = pipeline.document(pipeline.ingestion, manifest_key(2))["tables"]
     assert tables["staff"]["key_parts"] is None and tables["payment"]["read"] == "nothing"
     (part,) = tables["payment"]["key_parts"]
@@ -304,8 +304,11 @@ def test_g6_a_batch_carries_the_complete_key_lists_that_the_event_asks_for(pipel
     with pipeline.source() as connection:
         keys = {str(row[0]) for row in connection.execute("select payment_id from payment")}
     assert text[0] == "payment_id" and set(text[1:]) == keys and "7" not in keys
-    assert handler({"keys": "all", "trigger": "schedule"}, lambda_context())["batch"] == 3
+    assert handler({"keys": ["staff"]}, lambda_context())["batch"] == 3
     tables = pipeline.document(pipeline.ingestion, manifest_key(3))["tables"]
+    assert {name for name, table in tables.items() if table["key_parts"] is not None} == {"staff"}
+    assert handler({"keys": "all", "trigger": "schedule"}, lambda_context())["batch"] == 4
+    tables = pipeline.document(pipeline.ingestion, manifest_key(4))["tables"]
     assert all(len(table["key_parts"]) == 1 for table in tables.values())
 
 
