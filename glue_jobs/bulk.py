@@ -16,7 +16,7 @@ from glue_jobs.references import References
 from glue_jobs.star.typed import PROBLEM, problem
 from glue_jobs.star.versions import ROWS_PER_PARTITION, checksum, partition_statistics, span_of_years, years
 from glue_jobs.workplace import Batch, Outcome, unchanged
-from glue_jobs.writing import is_first, published, with_held, write
+from glue_jobs.writing import NO_KEY, is_first, published, replaces, with_held, write
 
 
 def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
@@ -78,7 +78,7 @@ def _further(batch: Batch, table: StarTable, raw: DataFrame) -> Outcome:
         statistics = {row["partition"]: row for row in partition_statistics(ordered, table).collect()}
         if statistics:
             figures = _summed(statistics.values())
-            kept = None if table.is_append_only or not figures["updated"] else _kept(batch, table, head, ordered)
+            kept = _kept(batch, table, head, ordered) if replaces(batch, table, figures) else None
             counts = {partition: row["changed"] for partition, row in statistics.items()}
             write(batch, table, ordered, counts, figures, head, kept)
         commit = batch.head(table).of_batch(batch.number)
@@ -129,6 +129,7 @@ def _summed(statistics: Any) -> dict[str, Any]:
         "inserted": inserted,
         "updated": changed - inserted,
         "inserted_checksum": sum(row["inserted_checksum"] for row in rows),
+        "lowest_inserted": min((row["lowest_inserted"] for row in rows if row["inserted"]), default=NO_KEY),
         "lowest": min(row["lowest"] for row in rows),
         "highest": max(row["highest"] for row in rows),
         "years": sorted({year for row in rows for year in row["years"]}),

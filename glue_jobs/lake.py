@@ -38,9 +38,8 @@ _PROPERTIES = {
     "write.merge.mode": "copy-on-write",
     "write.parquet.compression-codec": "zstd",
     "write.distribution-mode": "none",
-    "write.parquet.row-group-size-bytes": str(
-        4 * 2**20
-    ),  # newest versions are looked up by key: less is read around them
+    # Newest versions are looked up by key: the smaller the groups, the less is read around them.
+    "write.parquet.row-group-size-bytes": str(4 * 2**20),
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
 }

@@ -18,7 +18,7 @@ from glue_jobs.references import References
 from glue_jobs.star.typed import PROBLEM, problem, reference_problem
 from glue_jobs.star.versions import years
 from glue_jobs.workplace import Batch, Outcome, unchanged
-from glue_jobs.writing import published, with_held, write
+from glue_jobs.writing import NO_KEY, published, replaces, with_held, write
 
 #: Rows of a batch that are decided on here; more are left to Spark.
 SMALL_ROWS = 20_000
@@ -58,7 +58,7 @@ def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
     if changed and not commit:
         figures = _figures(index, changed, known)
         new = rows if len(changed) == len(index) else rows.where(among(table.key, changed))
-        kept = None if table.is_append_only or not figures["updated"] else _kept(batch, table, head, changed)
+        kept = _kept(batch, table, head, changed) if replaces(batch, table, figures) else None
         write(batch, table, new.sortWithinPartitions(table.key), {0: len(changed)}, figures, head, kept)
         commit, _ = batch.commit_of(table)
     # Where nothing is left to change, another run of the same batch may have changed it.
@@ -79,6 +79,7 @@ def _figures(index: Iterable[Row], changed: Collection[int], known: Mapping[int,
         "inserted": len(inserted),
         "updated": len(changed) - len(inserted),
         "inserted_checksum": sum(map(mix, inserted)),
+        "lowest_inserted": min(inserted, default=NO_KEY),
         "lowest": min(changed),
         "highest": max(changed),
         "years": sorted({year for row in index if row["key"] in changed for year in row["years"]}),

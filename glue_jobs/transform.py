@@ -69,7 +69,8 @@ def _transform(ingestion: Bucket, processed: Bucket, database: str) -> None:
             if newest_publication_number(processed) == published:
                 raise
             _log(str(error))
-        _log(f"batch {manifest.batch}: published after {time.monotonic() - started:.1f} s")
+        else:
+            _log(f"batch {manifest.batch}: published after {time.monotonic() - started:.1f} s")
     if place is None:
         _log("nothing pending")
 

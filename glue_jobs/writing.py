@@ -13,10 +13,25 @@ from glue_jobs.lake import Head
 from glue_jobs.star.versions import record_ids
 from glue_jobs.workplace import Batch
 
+#: Higher than every key.
+NO_KEY = 2**31
+
 
 def is_first(batch: Batch, table: StarTable) -> bool:
     """Tell whether no batch before this one wrote to the table. Its first versions then have their keys as record ids."""
     return not batch.before[table.name].snapshot_id
+
+
+def replaces(batch: Batch, table: StarTable, figures: Mapping[str, Any]) -> bool:
+    """Tell whether changed rows take the place of rows that a dimension has, so that it holds each key once.
+
+    A key that comes back is inserted, and its old row is still there.
+    """
+    if table.is_append_only:
+        return False
+    before = batch.before[table.name]
+    may_come_back = batch.has_deletions and figures["lowest_inserted"] <= before.highest_key
+    return bool(figures["updated"]) or may_come_back
 
 
 def write(

@@ -61,6 +61,7 @@ def partition_statistics(frame: DataFrame, table: StarTable) -> DataFrame:
         F.count("*").alias("changed"),
         F.sum(is_new.cast("long")).alias("inserted"),
         F.coalesce(F.sum(F.when(is_new, F.expr(mix_sql(f"`{table.key}`")))), F.lit(0)).alias("inserted_checksum"),
+        F.min(F.when(is_new, F.col(table.key))).alias("lowest_inserted"),
         F.min(table.key).alias("lowest"),
         F.max(table.key).alias("highest"),
         F.array_distinct(F.flatten(F.collect_set(years(table)))).alias("years"),

@@ -109,7 +109,7 @@ def load(settings: LoadSettings, remaining_seconds: Any) -> dict[str, Any]:
             last = publication.batch
     freshness = _freshness(Bucket(client, settings.ingestion_bucket), last)
     metrics.add_metric(FRESHNESS, MetricUnit.Seconds, freshness)
-    held, wanted = _told_by_the_lake(processed)
+    held, wanted = _told_by_the_lake(Bucket(client, settings.ingestion_bucket), processed)
     metrics.add_metric(ROWS_QUARANTINED, MetricUnit.Count, held)
     return {
         "loaded": loaded,
@@ -121,10 +121,15 @@ def load(settings: LoadSettings, remaining_seconds: Any) -> dict[str, Any]:
     }
 
 
-def _told_by_the_lake(processed: Bucket) -> tuple[int, list[str]]:
-    """Return how many rows the newest publication holds back, and the source tables whose key lists it asks for."""
+def _told_by_the_lake(ingestion: Bucket, processed: Bucket) -> tuple[int, list[str]]:
+    """Return how many rows the newest publication holds back, and the source tables whose key lists it asks for.
+
+    Nothing is asked for while a batch waits: it may bring the lists, and asking again would only add batches to wait.
+    """
     newest = newest_publication_number(processed)
     tables = read_publication(processed, newest).tables if newest else {}
+    if newest_batch_number(ingestion) > newest:
+        return sum(table.quarantined for table in tables.values()), []
     wanted = sorted(STAR_TABLES[name].source for name, table in tables.items() if table.surplus)
     return sum(table.quarantined for table in tables.values()), wanted
 

@@ -28,7 +28,11 @@ def _restore(connection, rows):
         connection.execute(f"insert into {table} values ({', '.join(['%s'] * len(row))})", row)
 
 
-def test_g6_a_deletion_that_nothing_else_accompanies_is_found_by_the_next_extraction(pipeline, spark):
+@pytest.mark.parametrize("small_rows", [20_000, 0], ids=["small", "bulk"])
+def test_g6_a_deletion_that_nothing_else_accompanies_is_found_by_the_next_extraction(
+    pipeline, spark, monkeypatch, small_rows
+):
+    monkeypatch.setattr("glue_jobs.small.SMALL_ROWS", small_rows)
     pipeline.run(spark)
     with pipeline.source() as connection:
         rows = _delete_order(connection, 5)
@@ -51,6 +55,8 @@ def test_g6_a_deletion_that_nothing_else_accompanies_is_found_by_the_next_extrac
     pipeline.assert_equal()
     assert pipeline.warehouse(history) == [(False, False), (True, True)]
     tables = pipeline.document(pipeline.processed, publication_key(3))["tables"]
+    for name, key in (("dim_transaction", "transaction_id"), ("dim_design", "design_id")):
+        assert lake(name).groupBy(key).count().where("count > 1").count() == 0  # its old row gives way
     assert [(tables[n]["inserted"], tables[n]["updated"]) for n in ("fact_sales_order", "dim_transaction")] == [
         (1, 0),
         (1, 0),
@@ -77,6 +83,7 @@ def test_g6_a_deletion_among_insertions_asks_for_the_key_list(pipeline, spark, m
     outcome = pipeline.load()
     assert outcome["keys_wanted"] == ["payment", "sales_order", "transaction"]
     assert pipeline.extract(keys=outcome["keys_wanted"])["batch"] == 3
+    assert pipeline.load()["keys_wanted"] == []  # the lists are on their way
     pipeline.transform(spark)
     assert pipeline.load()["keys_wanted"] == []
     pipeline.assert_equal()
