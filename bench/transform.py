@@ -22,8 +22,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from contracts.batch import FORMAT, Manifest, Part, SourceIdentity, TableExtract
+from contracts.batch import Manifest, Part, SourceIdentity, TableExtract
 from contracts.checksum import mix_sql
+from contracts.document import FORMAT
 from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket, newest_publication_number, read_publication

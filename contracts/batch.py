@@ -1,25 +1,17 @@
-"""The batch protocol: manifest and publication.
+"""The manifest: the commit of a batch to the ingestion bucket.
 
-A manifest commits a batch to the ingestion bucket; a publication commits what the lake made of it.
-Both are written last, once, by a conditional put. Batches are numbered 1, 2, 3 … without gaps. A batch that is too large
+It is written last, once, by a conditional put. Batches are numbered 1, 2, 3 … without gaps. A batch that is too large
 for one run of the extraction has several manifests: all but the last say what is left to read, and the last one's
-number is the number of the whole.
+number is the number of the whole. `contracts.publication` commits what the lake made of a batch.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from contracts.decode import decode, encode
-from contracts.errors import DamagedDocumentError
-from contracts.layout import manifest_key, publication_key
+from contracts.document import check_head, check_tables, numbered
+from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
-from contracts.star import LAKE_TABLES
-
-FORMAT = 1
-
-D = TypeVar("D", "Manifest", "Publication")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +162,12 @@ class Manifest:
 
     def __post_init__(self) -> None:
         """Check the document as a whole."""
-        _check_head(self.format, self.batch, self.snapshot_time)
+        check_head(self.format, self.batch, self.snapshot_time)
         if self.previous != (self.batch - 1 or None):
             raise ValueError(f"previous is {self.previous}, expected {self.batch - 1 or None}")
         if not 1 <= self.first <= self.batch:
             raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
-        _check_tables(self.tables.keys(), SOURCE_TABLES.keys())
+        check_tables(self.tables.keys(), SOURCE_TABLES.keys())
         if self.is_joined and not self.unfinished and any(t.key_parts is None for t in self.tables.values()):
             raise ValueError(f"continues batch {self.first} and ends it without the key lists of all tables")
 
@@ -204,7 +196,7 @@ class Manifest:
         DamagedDocumentError
             When it is damaged, of another format version or stored under another batch's key.
         """
-        return _numbered(decode(cls, data, key), key, manifest_key)
+        return numbered(decode(cls, data, key), key, manifest_key)
 
 
 def joined(manifests: Sequence[Manifest]) -> Manifest:
@@ -225,166 +217,3 @@ def _joined(extracts: Sequence[TableExtract]) -> TableExtract:
         parts=tuple(part for extract in extracts for part in extract.parts),
         rows=sum(extract.rows for extract in extracts),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """A Parquet file that a batch added to the lake.
-
-    Attributes
-    ----------
-    key
-        Exact key in the processed bucket.
-    bytes, rows
-        Its size and all of its rows; rows of other batches among them carry another ``batch_id``.
-    """
-
-    key: str
-    bytes: int
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class TablePublication:
-    """What a batch did to one table of the lake.
-
-    Attributes
-    ----------
-    snapshot_id
-        Iceberg snapshot after the batch, as text; "" when the table never had one.
-    files
-        Data files that hold the batch's rows; empty when nothing changed.
-    inserted, updated, deleted
-        Keys that are current for the first time or again, keys whose content changed, keys found deleted.
-    quarantined
-        Rows of the source table that are held back after the batch.
-    absent_keys, absent_checksum
-        Of those, keys of which the table shows no older version, and their checksum.
-    first_record_id, last_record_id
-        Range of record ids assigned so far: the batch's first, and the table's last (facts).
-    current_keys, key_checksum
-        Keys that are current after the batch, and their checksum.
-    lowest_key, highest_key
-        Range of all keys that the table ever held; 0 and -1 before the first.
-    surplus
-        Keys that are current in the lake and gone in the source, when the batch had no key list to tell which.
-    """
-
-    snapshot_id: str
-    files: tuple[DataFile, ...]
-    inserted: int
-    updated: int
-    deleted: int
-    quarantined: int
-    absent_keys: int
-    absent_checksum: int
-    first_record_id: int
-    last_record_id: int
-    current_keys: int
-    key_checksum: int
-    lowest_key: int
-    highest_key: int
-    surplus: int
-
-    @property
-    def is_gapless(self) -> bool:
-        """Whether every key between the lowest and the highest is current."""
-        return self.current_keys == self.highest_key - self.lowest_key + 1
-
-    @property
-    def rows(self) -> int:
-        """How many rows of the files belong to the batch."""
-        return self.inserted + self.updated
-
-
-#: What a table is before the first batch.
-EMPTY = TablePublication(
-    snapshot_id="",
-    files=(),
-    inserted=0,
-    updated=0,
-    deleted=0,
-    quarantined=0,
-    absent_keys=0,
-    absent_checksum=0,
-    first_record_id=1,
-    last_record_id=0,
-    current_keys=0,
-    key_checksum=0,
-    lowest_key=0,
-    highest_key=-1,
-    surplus=0,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """The commit of what the lake made of a batch.
-
-    Attributes
-    ----------
-    batch
-        The batch's number.
-    first
-        The number after the previous publication's: lower than `batch` when the batch has several manifests.
-    snapshot_time
-        Of the batch: how fresh its content is.
-    published_at
-        When the publication was written, ISO 8601 in UTC.
-    """
-
-    format: int
-    batch: int
-    first: int
-    snapshot_time: str
-    published_at: str
-    tables: dict[str, TablePublication]
-
-    def __post_init__(self) -> None:
-        """Check the document as a whole."""
-        _check_head(self.format, self.batch, self.snapshot_time)
-        _check_time(self.published_at)
-        if not 1 <= self.first <= self.batch:
-            raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
-        _check_tables(self.tables.keys(), LAKE_TABLES.keys())
-
-    def to_json(self) -> bytes:
-        """Serialise."""
-        return encode(self)
-
-    @classmethod
-    def from_json(cls, data: bytes, key: str) -> "Publication":
-        """Read the publication stored under `key`.
-
-        Raises
-        ------
-        DamagedDocumentError
-            When it is damaged, of another format version or stored under another batch's key.
-        """
-        return _numbered(decode(cls, data, key), key, publication_key)
-
-
-def _check_head(format: int, batch: int, snapshot_time: str) -> None:
-    if format != FORMAT:
-        raise ValueError(f"has format {format}, this release reads {FORMAT}: deploy the release that wrote it or newer")
-    if batch < 1:
-        raise ValueError(f"has batch {batch}, expected 1 or more")
-    _check_time(snapshot_time)
-
-
-def _check_time(text: str) -> None:
-    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", text):
-        raise ValueError(f"has time {text!r}, expected ISO 8601 in UTC with microseconds")
-
-
-def _check_tables(found: Iterable[str], expected: Iterable[str]) -> None:
-    if missing := sorted(set(expected) - set(found)):
-        raise ValueError(f"lacks tables {', '.join(missing)}")
-    if unknown := sorted(set(found) - set(expected)):
-        raise ValueError(f"has unknown tables {', '.join(unknown)}")
-
-
-def _numbered(document: D, key: str, layout: Callable[[int], str]) -> D:
-    if layout(document.batch) != key:
-        raise DamagedDocumentError(f"{key}: is the document of batch {document.batch}")
-    return document

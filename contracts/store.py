@@ -5,9 +5,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.batch import Manifest, Publication, joined
+from contracts.batch import Manifest, joined
 from contracts.errors import DuplicateNumberError, StorageError
 from contracts.layout import MANIFEST_PREFIX, PUBLICATION_PREFIX, manifest_key, newest_number, publication_key
+from contracts.publication import Publication
 
 
 class Bucket:

@@ -6,8 +6,8 @@ from datetime import date
 
 from pyspark.sql import functions as F
 
-from contracts.batch import TablePublication
 from contracts.checksum import mix
+from contracts.publication import TablePublication
 from contracts.star import DIM_DATE
 from glue_jobs.star import calendar
 from glue_jobs.star.versions import with_hash

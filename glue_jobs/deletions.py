@@ -6,7 +6,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.batch import TablePublication
+from contracts.publication import TablePublication
 from contracts.star import SOURCE_DELETION, STAR_TABLES
 from contracts.table import StarTable
 from glue_jobs.errors import LakeReconciliationError

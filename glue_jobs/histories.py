@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from pyspark.sql import functions as F
 
-from contracts.batch import TablePublication
+from contracts.publication import TablePublication
 from contracts.source import SOURCE_TABLES
 from contracts.star import HISTORIES, STAR_TABLES
 from glue_jobs.moments import moment

@@ -19,7 +19,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from contracts.batch import DataFile
+from contracts.publication import DataFile
 from contracts.star import LINEAGE
 from contracts.table import StarTable
 from glue_jobs.errors import ConflictError

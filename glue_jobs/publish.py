@@ -7,9 +7,11 @@ from typing import TypeVar
 
 from py4j.protocol import Py4JJavaError
 
-from contracts.batch import FORMAT, Manifest, Publication, TablePublication
+from contracts.batch import Manifest
+from contracts.document import FORMAT
 from contracts.errors import DuplicateNumberError
 from contracts.layout import publication_key
+from contracts.publication import Publication, TablePublication
 from contracts.source import SOURCE_TABLES
 from contracts.star import DIM_DATE, HISTORIES, LAKE_TABLES, SOURCE_DELETION, STAR_TABLES
 from contracts.table import StarTable

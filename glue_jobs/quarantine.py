@@ -6,7 +6,7 @@ from dataclasses import replace
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from contracts.batch import TablePublication
+from contracts.publication import TablePublication
 from contracts.star import QUARANTINE, QUARANTINE_ROW, STAR_TABLES
 from contracts.table import SourceTable, StarTable
 from glue_jobs.moments import moment

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.batch import TablePublication
+from contracts.publication import TablePublication
 from contracts.source import SOURCE_TABLES
 from contracts.star import STAR_TABLES
 from contracts.table import StarTable

@@ -11,8 +11,9 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from contracts.batch import Manifest, Publication
+from contracts.batch import Manifest
 from contracts.layout import PUBLICATION_PREFIX, publication_key
+from contracts.publication import Publication
 from contracts.store import Bucket, whole_batches
 from glue_jobs.errors import ReplayError
 from glue_jobs.lake import Lake

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
-from contracts.batch import EMPTY, DataFile, Manifest, TablePublication
+from contracts.batch import Manifest
+from contracts.publication import EMPTY, DataFile, TablePublication
 from contracts.star import LAKE_TABLES, SOURCE_DELETION
 from contracts.store import Bucket
 from contracts.table import StarTable

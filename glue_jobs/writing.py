@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.batch import TablePublication
+from contracts.publication import TablePublication
 from contracts.table import StarTable
 from glue_jobs.lake import Head
 from glue_jobs.star.versions import record_ids

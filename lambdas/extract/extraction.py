@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from contracts.batch import FORMAT, Manifest, Part, SourceIdentity, TableExtract, Unfinished
+from contracts.batch import Manifest, Part, SourceIdentity, TableExtract, Unfinished
+from contracts.document import FORMAT
 from contracts.source import SOURCE_TABLES
 from contracts.table import Reading, SourceTable
 from lambdas.extract.schema import check_schema

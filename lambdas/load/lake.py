@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv, fs
 
-from contracts.batch import TablePublication
 from contracts.errors import StorageError
+from contracts.publication import TablePublication
 from contracts.table import StarTable
 
 #: Rows decoded at a time; with the widest table about 10 MB.

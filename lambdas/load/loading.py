@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from contracts.batch import Publication
 from contracts.layout import publication_key
+from contracts.publication import Publication
 from contracts.star import SOURCE_DELETION, STAR_TABLES
 from contracts.table import StarTable
 from lambdas.errors import PublicationGapError, ReconciliationError

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import psycopg
 from psycopg import errors, sql
 
-from contracts.batch import Publication
+from contracts.publication import Publication
 from contracts.star import FACTS, SOURCE_DELETION, STAR_TABLES
 from contracts.table import Kind, StarTable
 from lambdas.errors import PrivilegeError, WarehouseSchemaError, WarehouseWriteError

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts.batch import EMPTY, DataFile
 from contracts.errors import DamagedDocumentError, StorageError
 from contracts.layout import manifest_key, publication_key
+from contracts.publication import EMPTY, DataFile
 from contracts.star import LAKE_TABLES, STAR_TABLES
 from lambdas.errors import (
     PrivilegeError,

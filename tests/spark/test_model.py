@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from contracts.batch import FORMAT, Manifest, Part, SourceIdentity, TableExtract
+from contracts.batch import Manifest, Part, SourceIdentity, TableExtract
 from contracts.checksum import mix
+from contracts.document import FORMAT
 from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from contracts.star import LAKE_TABLES, STAR_TABLES

@@ -1,15 +1,8 @@
 """Documents of the batch protocol as they look in production."""
 
-from contracts.batch import (
-    FORMAT,
-    DataFile,
-    Manifest,
-    Part,
-    Publication,
-    SourceIdentity,
-    TableExtract,
-    TablePublication,
-)
+from contracts.batch import Manifest, Part, SourceIdentity, TableExtract
+from contracts.document import FORMAT
+from contracts.publication import DataFile, Publication, TablePublication
 from contracts.source import SOURCE_TABLES
 from contracts.star import LAKE_TABLES
 from lambdas.extract.source import ColumnFound
