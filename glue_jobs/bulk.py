@@ -9,7 +9,8 @@ from contracts.source import SOURCE_TABLES
 from contracts.table import StarTable
 from glue_jobs.deletions import newest_versions
 from glue_jobs.incoming import HELD, raw_rows, star_rows
-from glue_jobs.lake import Head, bucket
+from glue_jobs.lake import Head
+from glue_jobs.partitions import bucket
 from glue_jobs.quarantine import held_rows
 from glue_jobs.reader import check_received, expected_rows
 from glue_jobs.references import References

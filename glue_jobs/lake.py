@@ -10,27 +10,26 @@ import functools
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.publication import DataFile
 from contracts.star import LINEAGE
 from contracts.table import StarTable
 from glue_jobs.errors import ConflictError
+from glue_jobs.partitions import bucket, condition, month, width
 
 CATALOG = "glue_catalog"
 BATCH_ID = "batch-id"
 FIGURES = "figures"
 _SPARK_CATALOG = "org.apache.iceberg.spark.SparkCatalog"
 _CONFLICTS = ("ValidationException", "CommitFailedException")
-#: More ranges than this do not make the files that are read fewer.
-_RANGES = 64
 _PROPERTIES = {
     "format-version": "2",
     "write.delete.mode": "copy-on-write",
@@ -211,7 +210,7 @@ class Lake:
         scattered = [path for path, count in files.items() if count > 1]
         if not scattered:
             return 0
-        conditions = " or ".join(_condition(path, _width(table)) for path in scattered)
+        conditions = " or ".join(condition(path, width(table)) for path in scattered)
         rows = self.read(table, head.snapshot_id).where(conditions)
         part = bucket(table)
         number = month(table) if part is None else part
@@ -269,57 +268,6 @@ class Lake:
 
     def _key(self, path: str) -> str:
         return re.sub(f"^s3a?://{re.escape(self._bucket)}/", "", path)
-
-
-def among(column: str, keys: Collection[int]) -> Column:
-    """Return the filter "`column` is one of `keys`", in a form by which Iceberg leaves out files.
-
-    Iceberg looks at no file's statistics for a list of more than 200 values, so ranges around the keys stand beside it.
-    """
-    ordered = sorted(keys)
-    gaps = sorted(range(1, len(ordered)), key=lambda i: ordered[i - 1] - ordered[i])[: _RANGES - 1]
-    starts = [0, *sorted(gaps)]
-    ranges = [
-        f"`{column}` between {ordered[start]} and {ordered[end - 1]}"
-        for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True)
-    ]
-    return F.expr(f"({' or '.join(ranges)}) and `{column}` in ({', '.join(map(str, ordered))})")
-
-
-def buckets(keys: Collection[int], table: StarTable) -> list[tuple[int, int]]:
-    """Return the ranges of keys, ends included, of the partitions that `keys` lie in; none when there is one partition."""
-    if not (width := _width(table)):
-        return []
-    return [(number * width, (number + 1) * width - 1) for number in sorted({key // width for key in keys})]
-
-
-def bucket(table: StarTable) -> Column | None:
-    """Return the number of the partition that a row lies in, or None when there is one partition."""
-    width = _width(table)
-    return F.floor(F.col(table.key) / width) if width else None
-
-
-def month(table: StarTable) -> Column | None:
-    """Return the month by which a table is partitioned, or None."""
-    columns = re.findall(r"months\((\w+)\)", " ".join(table.partitioning))
-    return F.trunc(columns[0], "month") if columns else None
-
-
-def _condition(path: str, width: int) -> str:
-    """Return the SQL condition of a partition, from its path: ``created_date_month=2024-11`` or ``…_trunc=100000``."""
-    if not path:
-        return "true"
-    name, _, value = path.partition("=")
-    if name.endswith("_month"):
-        column, first = name.removesuffix("_month"), f"date'{value}-01'"
-        return f"(`{column}` >= {first} and `{column}` < add_months({first}, 1))"
-    return f"`{name.removesuffix('_trunc')}` between {value} and {int(value) + width - 1}"
-
-
-def _width(table: StarTable) -> int:
-    """Return how many keys a partition spans, or 0 when the table is not partitioned by its keys."""
-    found = re.findall(r"truncate\((\d+), \w+\)", " ".join(table.partitioning))
-    return int(found[0]) if found else 0
 
 
 def _iterate(iterable: Any) -> Any:

@@ -10,7 +10,7 @@ from contracts.source import SOURCE_TABLES
 from contracts.star import STAR_TABLES
 from contracts.table import StarTable
 from glue_jobs.incoming import good_rows
-from glue_jobs.lake import among
+from glue_jobs.partitions import among
 from glue_jobs.star.typed import PROBLEM, problem
 from glue_jobs.workplace import Batch
 

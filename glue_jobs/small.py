@@ -11,7 +11,8 @@ from contracts.source import SOURCE_TABLES
 from contracts.star import SOURCE_DELETION
 from contracts.table import StarTable
 from glue_jobs.incoming import HELD, raw_rows, star_rows
-from glue_jobs.lake import Head, among, buckets
+from glue_jobs.lake import Head
+from glue_jobs.partitions import among, buckets
 from glue_jobs.quarantine import held_rows
 from glue_jobs.reader import check_received, expected_rows
 from glue_jobs.references import References
