@@ -67,8 +67,8 @@ stress: setup ## 50 races of two extractions, and five times 12 writers for 60 s
 bench-extract: setup $(if $(DLT),.cache/dlt/.ready) ## the extraction against psql's COPY (ROWS=1000000; DLT=1: and dlt)
 	$(PY) -m bench.extract --rows $(or $(ROWS),1000000) $(if $(DLT),--dlt .cache/dlt/bin/python)
 
-model: setup ## 200 random histories of the source through the job, against a model of the lake (EXAMPLES=200)
-	MODEL_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest -q tests/spark/test_model.py
+model: setup ## 200 random histories of the source through the job, against a model of the lake; and without each mechanism (EXAMPLES=200)
+	MODEL_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest -q tests/spark/test_model.py tests/spark/test_model_mechanisms.py
 
 bench-transform: setup ## the job against DuckDB on the same files (ROWS=1000000)
 	$(PY) -m bench.transform --rows $(or $(ROWS),1000000)

@@ -5,6 +5,8 @@ from datetime import datetime
 
 MANIFEST_PREFIX = "batches/"
 PUBLICATION_PREFIX = "publications/"
+LOAD_PREFIX = "loads/"
+LISTING_PREFIX = "listings/"
 
 
 def manifest_key(batch: int) -> str:
@@ -15,6 +17,16 @@ def manifest_key(batch: int) -> str:
 def publication_key(batch: int) -> str:
     """Key of a batch's publication in the processed bucket."""
     return f"{PUBLICATION_PREFIX}{batch:08d}.json"
+
+
+def load_key(batch: int) -> str:
+    """Key, in the processed bucket, of the note that the warehouse shows a batch."""
+    return f"{LOAD_PREFIX}{batch:08d}.json"
+
+
+def listing_key(batch: int) -> str:
+    """Key, in the processed bucket, of the list of the lake's files after a batch."""
+    return f"{LISTING_PREFIX}{batch:08d}.json"
 
 
 def part_key(table: str, snapshot_time: datetime, batch: int, attempt: str, part: int, suffix: str = "csv") -> str:

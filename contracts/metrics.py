@@ -14,6 +14,11 @@ HORIZON_HELD_BACK = "HorizonHeldBack"
 PUBLICATIONS_LOADED = "PublicationsLoaded"
 #: Seconds from a batch's source snapshot to its visibility in the warehouse.
 TIME_TO_WAREHOUSE = "TimeToWarehouse"
+#: The same of each table that a batch changed, with the dimension ``table``.
+TABLE_TIME_TO_WAREHOUSE = "TableTimeToWarehouse"
+#: Age, in seconds, of the oldest batch of which no load has confirmed that the warehouse shows it; 0 when all are
+#: confirmed. The extraction tells, so that it grows when no load runs at all.
+UNCONFIRMED = "Unconfirmed"
 #: Age, in seconds, of the oldest batch that the warehouse does not show yet; 0 when it shows all.
 FRESHNESS = "Freshness"
 #: Rows of the source that are held back because they cannot be shown.

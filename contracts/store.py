@@ -7,7 +7,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.batch import Manifest, joined
 from contracts.errors import DuplicateNumberError, StorageError
-from contracts.layout import MANIFEST_PREFIX, PUBLICATION_PREFIX, manifest_key, newest_number, publication_key
+from contracts.layout import (
+    LISTING_PREFIX,
+    LOAD_PREFIX,
+    MANIFEST_PREFIX,
+    PUBLICATION_PREFIX,
+    listing_key,
+    manifest_key,
+    newest_number,
+    publication_key,
+)
+from contracts.listing import Listing
 from contracts.publication import Publication
 
 
@@ -48,6 +58,10 @@ class Bucket:
             if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
                 return None
             raise self._explain("head_object", error) from None
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write an object, whether it exists or not."""
+        self._call("put_object", Key=key, Body=data, ContentType="application/json")
 
     def put_once(self, key: str, data: bytes) -> None:
         """Write an object that must not exist yet.
@@ -130,6 +144,23 @@ def publications_after(bucket: Bucket, number: int) -> Iterator[Publication]:
             publication = Publication.from_json(bucket.get(key), key)
             yield publication
             number = publication.batch
+
+
+def newest_listing(bucket: Bucket) -> Listing | None:
+    """Read the newest listing, or None when there is none."""
+    number = bucket.newest(LISTING_PREFIX)
+    key = listing_key(number)
+    return Listing.from_json(bucket.get(key), key) if number else None
+
+
+def newest_load_number(bucket: Bucket) -> int:
+    """Return the number of the newest batch that a load has confirmed, or 0."""
+    return bucket.newest(LOAD_PREFIX)
+
+
+def oldest_waiting_batch(ingestion: Bucket, shown: int) -> Manifest | None:
+    """Read the oldest manifest after batch `shown`, the newest that the warehouse shows; None when there is none."""
+    return read_manifest(ingestion, shown + 1) if ingestion.keys_after(MANIFEST_PREFIX, shown, limit=1) else None
 
 
 def newest_publication_number(bucket: Bucket) -> int:

@@ -37,12 +37,20 @@ class PublicationGapError(PlatformError):
     """A publication is missing between the last loaded one and a newer one."""
 
 
+class ListingMissingError(PlatformError):
+    """A rebuild was asked for and the job has not listed the lake's files."""
+
+
 class WarehouseSchemaError(PlatformError):
     """The warehouse's tables are not what the contract says; nothing was loaded."""
 
 
 class WarehouseWriteError(PlatformError):
     """The warehouse refused a batch; its transaction was rolled back."""
+
+
+class WarehouseBusyError(WarehouseWriteError):
+    """The warehouse was in another session's hands, restarting or out of reach: trying again helps."""
 
 
 class ReconciliationError(PlatformError):

@@ -23,7 +23,13 @@ class TlsMode(StrEnum):
 
 
 def connect(
-    details: ConnectionDetails, *, what: str, secret_id: str, tls: TlsMode, application_name: str
+    details: ConnectionDetails,
+    *,
+    what: str,
+    secret_id: str,
+    tls: TlsMode,
+    application_name: str,
+    lock_timeout_seconds: int | None = None,
 ) -> psycopg.Connection[tuple[object, ...]]:
     """Open a connection.
 
@@ -33,6 +39,9 @@ def connect(
         What the database is called in messages: ``source`` or ``warehouse``.
     secret_id
         Where `details` came from, for messages.
+    lock_timeout_seconds
+        How long a statement waits for a lock; for ever when None. Given for a database that is written to: a standby,
+        which a failover may have left behind, is refused then.
 
     Raises
     ------
@@ -52,6 +61,8 @@ def connect(
         "keepalives_idle": 30,
         "target_session_attrs": "any",
     }
+    if lock_timeout_seconds is not None:
+        parameters |= {"options": f"-c lock_timeout={lock_timeout_seconds}s", "target_session_attrs": "read-write"}
     if details.ca_certificate:
         parameters["sslrootcert"] = str(_certificate_file(details.ca_certificate))
     elif tls is TlsMode.VERIFY_FULL:

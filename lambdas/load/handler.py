@@ -1,34 +1,49 @@
 """Entry point of the load function: parse, log, return."""
 
+import json
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from contracts.errors import ContractError
-from contracts.layout import MANIFEST_PREFIX
-from contracts.metrics import FRESHNESS, PUBLICATIONS_LOADED, ROWS_QUARANTINED, TIME_TO_WAREHOUSE
+from contracts.layout import load_key
+from contracts.metrics import (
+    FRESHNESS,
+    PUBLICATIONS_LOADED,
+    ROWS_QUARANTINED,
+    TABLE_TIME_TO_WAREHOUSE,
+    TIME_TO_WAREHOUSE,
+)
+from contracts.publication import Publication
 from contracts.star import STAR_TABLES
 from contracts.store import (
     Bucket,
     newest_batch_number,
+    newest_listing,
+    newest_load_number,
     newest_publication_number,
+    oldest_waiting_batch,
     publications_after,
-    read_manifest,
     read_publication,
 )
-from lambdas.errors import PlatformError
-from lambdas.load.lake import csv_rows, open_filesystem
+from lambdas.errors import DatabaseUnreachableError, ListingMissingError, PlatformError, WarehouseBusyError
+from lambdas.load.lake import LakeFiles
 from lambdas.load.loading import check_follows, load_publication
+from lambdas.load.rebuild import Rebuild
 from lambdas.load.settings import LoadSettings
 from lambdas.load.warehouse import Warehouse
-from lambdas.observability import MetricUnit, logger, metrics
+from lambdas.observability import MetricUnit, age, logger, metrics, table_metric
 from lambdas.postgres import connect
 from lambdas.secret import read_connection_details
 
+#: How often a connection that was lost, or a lock that others held, is tried.
+ATTEMPTS = 10
 #: Seconds that must remain for another publication to be begun.
 RESERVE_SECONDS = 60
 
@@ -36,7 +51,7 @@ RESERVE_SECONDS = 60
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Load every pending publication, or with ``{"step": "survey"}`` only tell what is pending.
+    """Load every pending publication; with ``{"step": "survey"}`` only tell what is pending, with ``rebuild`` rebuild.
 
     Returns
     -------
@@ -44,7 +59,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         After a load: ``loaded`` (batch numbers), ``last`` (newest batch in the warehouse),
         ``freshness`` (seconds), ``quarantined`` (rows held back), ``keys_wanted`` (source tables whose key lists tell what
         was deleted), ``wanted`` (how many) and ``seconds``. After a survey: ``batches`` and ``published`` (number of
-        the newest whole batch, and of the newest publication) and ``untransformed``, their difference.
+        the newest whole batch, and of the newest publication) and ``untransformed``, their difference. After a
+        rebuild: ``done`` (whether another invocation is not needed) and ``last``.
 
     Raises
     ------
@@ -56,7 +72,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         if event.get("step") == "survey":
             return survey(settings)
-        outcome = load(settings, lambda: context.get_remaining_time_in_millis() / 1000)
+        step = rebuild if event.get("step") == "rebuild" else load
+        outcome = step(settings, lambda: context.get_remaining_time_in_millis() / 1000)
     except (PlatformError, ContractError) as error:
         logger.error("load failed", error=type(error).__name__, detail=str(error))
         raise
@@ -73,43 +90,29 @@ def survey(settings: LoadSettings) -> dict[str, Any]:
     return {"batches": batches, "published": published, "untransformed": batches - published}
 
 
-def load(settings: LoadSettings, remaining_seconds: Any) -> dict[str, Any]:
-    """Load pending publications in order, as long as time remains."""
+def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> dict[str, Any]:
+    """Load pending publications in order, as long as time remains; what passes by itself is tried again."""
     client = boto3.client("s3")
-    processed = Bucket(client, settings.processed_bucket)
-    details = read_connection_details(boto3.client("secretsmanager"), settings.warehouse_secret)
-    filesystem = open_filesystem()
+    ingestion, processed = Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
+    lake = LakeFiles.open(processed.name)
     loaded: list[int] = []
-    with closing(
-        connect(
-            details,
-            what="warehouse",
-            secret_id=settings.warehouse_secret,
-            tls=settings.warehouse_tls,
-            application_name="totesys-load",
-        )
-    ) as connection:
-        connection.autocommit = True
-        warehouse = Warehouse(connection, schema=settings.warehouse_schema, ledger=settings.ledger_schema)
-        warehouse.prepare()
-        last = warehouse.last_batch()
-        for publication in publications_after(processed, last):
-            if remaining_seconds() <= RESERVE_SECONDS:
-                break
-            check_follows(publication, last)
-            if load_publication(
-                warehouse,
-                publication,
-                lambda table, published=publication: csv_rows(  # type: ignore[misc]
-                    filesystem, processed.name, table, published.batch, published.tables[table.name]
-                ),
-            ):
-                loaded.append(publication.batch)
-                _report(publication.snapshot_time)
-            last = publication.batch
-    freshness = _freshness(Bucket(client, settings.ingestion_bucket), last)
+    last = 0
+    for attempt in _attempts(remaining_seconds):
+        with attempt, _warehouse(settings) as warehouse:
+            last = warehouse.last_batch()
+            for publication in publications_after(processed, last):
+                if remaining_seconds() <= RESERVE_SECONDS:
+                    break
+                check_follows(publication, last)
+                if load_publication(warehouse, lake, publication):
+                    loaded.append(publication.batch)
+                    _report(publication)
+                last = publication.batch
+    _confirm(processed, last)
+    waiting = oldest_waiting_batch(ingestion, last)
+    freshness = age(waiting.snapshot_time) if waiting else 0.0
     metrics.add_metric(FRESHNESS, MetricUnit.Seconds, freshness)
-    held, wanted = _told_by_the_lake(Bucket(client, settings.ingestion_bucket), processed)
+    held, wanted = _told_by_the_lake(ingestion, processed)
     metrics.add_metric(ROWS_QUARANTINED, MetricUnit.Count, held)
     return {
         "loaded": loaded,
@@ -119,6 +122,73 @@ def load(settings: LoadSettings, remaining_seconds: Any) -> dict[str, Any]:
         "keys_wanted": wanted,
         "wanted": len(wanted),
     }
+
+
+def rebuild(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> dict[str, Any]:
+    """Rebuild the warehouse from the newest listing of the lake's files, as far as the time goes.
+
+    Raises
+    ------
+    ListingMissingError
+        When the job has listed nothing.
+    """
+    client = boto3.client("s3")
+    processed = Bucket(client, settings.processed_bucket)
+    listing = newest_listing(processed)
+    if listing is None:
+        raise ListingMissingError(
+            'The lake\'s files are not listed. Start the state machine with {"mode": "rebuild"}: it lists them first.'
+        )
+    lake = LakeFiles.open(processed.name)
+    for attempt in _attempts(remaining_seconds):
+        with attempt, _warehouse(settings) as warehouse:
+            work = Rebuild(warehouse, lake, listing)
+            is_filled = work.fill(
+                lambda number: publications_after(processed, number), lambda: remaining_seconds() > RESERVE_SECONDS
+            )
+            if not is_filled:
+                return {"done": False, "last": warehouse.last_batch()}
+            newest = read_publication(processed, listing.batch)
+            last = work.exchange(newest, publications_after(processed, listing.batch))
+    return {"done": True, "last": last}
+
+
+def _attempts(remaining_seconds: Callable[[], float]) -> Retrying:
+    """Return the attempts at something that another session or a lost connection may spoil."""
+    return Retrying(
+        retry=retry_if_exception_type((WarehouseBusyError, DatabaseUnreachableError)),
+        wait=wait_exponential_jitter(initial=0.5, max=20),
+        stop=lambda state: state.attempt_number >= ATTEMPTS or remaining_seconds() <= RESERVE_SECONDS,
+        before_sleep=lambda state: logger.warning(
+            "trying again", attempt=state.attempt_number, detail=str(state.outcome.exception() if state.outcome else "")
+        ),
+        reraise=True,
+    )
+
+
+@contextmanager
+def _warehouse(settings: LoadSettings) -> Iterator[Warehouse]:
+    details = read_connection_details(boto3.client("secretsmanager"), settings.warehouse_secret)
+    connection = connect(
+        details,
+        what="warehouse",
+        secret_id=settings.warehouse_secret,
+        tls=settings.warehouse_tls,
+        application_name="totesys-load",
+        lock_timeout_seconds=settings.lock_timeout_seconds,
+    )
+    with closing(connection):
+        connection.autocommit = True
+        warehouse = Warehouse(connection, settings.places)
+        warehouse.prepare()
+        yield warehouse
+
+
+def _confirm(processed: Bucket, last: int) -> None:
+    """Note beside the lake that the warehouse shows a batch: the extraction, which knows no warehouse, watches it."""
+    if last and newest_load_number(processed) < last:
+        note = {"batch": last, "confirmed_at": datetime.now(UTC).isoformat(timespec="microseconds")}
+        processed.put(load_key(last), json.dumps(note).encode())
 
 
 def _told_by_the_lake(ingestion: Bucket, processed: Bucket) -> tuple[int, list[str]]:
@@ -134,17 +204,11 @@ def _told_by_the_lake(ingestion: Bucket, processed: Bucket) -> tuple[int, list[s
     return sum(table.quarantined for table in tables.values()), wanted
 
 
-def _report(snapshot_time: str) -> None:
+def _report(publication: Publication) -> None:
+    seconds = age(publication.snapshot_time)
     metrics.add_metric(PUBLICATIONS_LOADED, MetricUnit.Count, 1)
-    metrics.add_metric(TIME_TO_WAREHOUSE, MetricUnit.Seconds, _age(snapshot_time))
-
-
-def _freshness(ingestion: Bucket, last: int) -> float:
-    """Age of the oldest batch that the warehouse does not show, or 0 when it shows them all."""
-    if not ingestion.keys_after(MANIFEST_PREFIX, last, limit=1):
-        return 0.0
-    return _age(read_manifest(ingestion, last + 1).snapshot_time)
-
-
-def _age(snapshot_time: str) -> float:
-    return round((datetime.now(UTC) - datetime.fromisoformat(snapshot_time)).total_seconds(), 3)
+    metrics.add_metric(TIME_TO_WAREHOUSE, MetricUnit.Seconds, seconds)
+    for name in STAR_TABLES:
+        table = publication.tables[name]
+        if table.rows or table.deleted:
+            table_metric(TABLE_TIME_TO_WAREHOUSE, name, seconds)

@@ -1,27 +1,12 @@
 """The logic of a load: which publications, in which order, and whether a batch may commit."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from typing import Protocol
-
 from contracts.layout import publication_key
 from contracts.publication import Publication
-from contracts.star import SOURCE_DELETION, STAR_TABLES
-from contracts.table import StarTable
+from contracts.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
-
-
-class Ledgered(Protocol):
-    """What the logic asks of a warehouse."""
-
-    def batch(self, publication: Publication) -> AbstractContextManager[bool]:
-        """Open the transaction of one publication and tell whether it is the next one."""
-
-    def write(self, table: StarTable, rows: Iterable[tuple[bytes, int]]) -> int:
-        """Write rows and return how many were received."""
-
-    def delete(self, publication: Publication, rows: Iterable[tuple[bytes, int]]) -> int:
-        """Record deletions and return how many were received."""
+from lambdas.load.lake import LakeFiles
+from lambdas.load.reconciliation import Reconciliation
+from lambdas.load.warehouse import Warehouse
 
 
 def check_follows(publication: Publication, last: int) -> None:
@@ -40,11 +25,7 @@ def check_follows(publication: Publication, last: int) -> None:
         )
 
 
-def load_publication(
-    warehouse: Ledgered,
-    publication: Publication,
-    rows: Callable[[StarTable], Iterable[tuple[bytes, int]]],
-) -> bool:
+def load_publication(warehouse: Warehouse, lake: LakeFiles, publication: Publication) -> bool:
     """Load one publication in one transaction, dimensions before facts.
 
     Returns
@@ -55,17 +36,37 @@ def load_publication(
     Raises
     ------
     ReconciliationError
-        When the files hold other than the published number of rows; everything was rolled back.
+        When the files hold other than the published number of rows, or the warehouse would show other keys than the
+        lake; everything was rolled back.
     """
-    with warehouse.batch(publication) as is_next:
-        if not is_next:
+    with warehouse.batch(publication) as reconciliation:
+        if reconciliation is None:
             return False
-        for name, table in STAR_TABLES.items():
-            if publication.tables[name].rows or publication.tables[name].files:
-                _check(publication, name, warehouse.write(table, rows(table)))
-        if publication.tables[SOURCE_DELETION.name].rows:
-            _check(publication, SOURCE_DELETION.name, warehouse.delete(publication, rows(SOURCE_DELETION)))
+        write_publication(warehouse, lake, publication, reconciliation)
     return True
+
+
+def write_publication(
+    warehouse: Warehouse, lake: LakeFiles, publication: Publication, reconciliation: Reconciliation
+) -> None:
+    """Write what a publication brings, inside its transaction, and check that the warehouse then shows what the lake does.
+
+    Raises
+    ------
+    ReconciliationError
+        When it does not.
+    """
+    for name, table in STAR_TABLES.items():
+        if publication.tables[name].rows or publication.tables[name].files:
+            rows = lake.rows(table, publication.tables[name].files, publication.batch)
+            _check(publication, name, warehouse.write(table, rows, reconciliation))
+    for table in HISTORIES.values():  # written anew as a whole by every batch that changes them
+        if files := publication.tables[table.name].files:
+            warehouse.replace(table, lake.rows(table, files))
+    if publication.tables[SOURCE_DELETION.name].rows:
+        rows = lake.rows(SOURCE_DELETION, publication.tables[SOURCE_DELETION.name].files, publication.batch)
+        _check(publication, SOURCE_DELETION.name, warehouse.delete(publication, rows))
+    reconciliation.check()
 
 
 def _check(publication: Publication, name: str, received: int) -> None:

@@ -1,7 +1,11 @@
 """The load function's environment, read once into a validated model."""
 
+from typing import Literal
+
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lambdas.load.places import Places
 from lambdas.postgres import TlsMode
 
 
@@ -16,8 +20,12 @@ class LoadSettings(BaseSettings):
         ARN of the secret with the warehouse's connection details.
     warehouse_schema, ledger_schema
         Schema of the star tables and views; schema of the ledger.
+    warehouse_purchase_orders
+        What the warehouse calls the table of purchase orders.
     warehouse_tls
         How the warehouse's identity is checked.
+    lock_timeout_seconds
+        How long a statement waits for other sessions before it is tried again.
     """
 
     model_config = SettingsConfigDict(frozen=True)
@@ -27,4 +35,11 @@ class LoadSettings(BaseSettings):
     warehouse_secret: str
     warehouse_schema: str = "public"
     ledger_schema: str = "etl"
+    warehouse_purchase_orders: Literal["fact_purchase_orders", "fact_purchase_order"] = "fact_purchase_orders"
     warehouse_tls: TlsMode = TlsMode.VERIFY_FULL
+    lock_timeout_seconds: int = Field(default=60, ge=1)
+
+    @property
+    def places(self) -> Places:
+        """Where the warehouse's tables stand."""
+        return Places(self.warehouse_schema, self.ledger_schema, self.warehouse_purchase_orders)

@@ -1,21 +1,37 @@
 """Gateway to the warehouse: one transaction for each publication, under one advisory lock."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import psycopg
+import pyarrow as pa
 from psycopg import errors, sql
 
 from contracts.publication import Publication
 from contracts.star import FACTS, SOURCE_DELETION, STAR_TABLES
-from contracts.table import Kind, StarTable
-from lambdas.errors import PrivilegeError, WarehouseSchemaError, WarehouseWriteError
-from lambdas.load.ddl import create_ledger, create_tables, create_views, view_names
+from contracts.table import Column, Kind, StarTable
+from lambdas.errors import PrivilegeError, WarehouseBusyError, WarehouseSchemaError, WarehouseWriteError
+from lambdas.load.binary import HEADER, TRAILER, encode
+from lambdas.load.places import BATCH, BATCH_TABLE, Places
+from lambdas.load.reconciliation import Reconciliation
+from lambdas.load.schema import prepare
+from lambdas.load.statements import delete_others, insert_missing, names, stage, undelete, upsert
 
 #: Serialises loads of one warehouse: the name of the platform as a number.
 LOCK = int.from_bytes(b"totesys", "big")
+#: More rows than this are told to the planner before they are counted.
+ANALYZE_ROWS = 100_000
+
+#: What goes away by itself: another session was in the way, or the server or the way to it was gone.
+_PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+)
+#: Of those, what stays until somebody does something.
+_LASTING = (errors.DiskFull, errors.ProgramLimitExceeded)
 
 
 class Warehouse:
@@ -25,92 +41,91 @@ class Warehouse:
     ----------
     connection
         An open connection in autocommit mode, so that a transaction is exactly what says so.
-    schema, ledger
-        Schemas of the star tables and of the ledger.
+    places
+        Where its tables stand.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], *, schema: str, ledger: str) -> None:
-        self._connection = connection
-        self._schema = schema
-        self._ledger = ledger
+    def __init__(self, connection: psycopg.Connection[Any], places: Places) -> None:
+        self.connection = connection
+        self.places = places
+        self._types: dict[str, dict[str, str]] = {}
 
     def prepare(self) -> None:
         """Create what is missing of schemas, tables and views, and check what is there.
 
         Raises
         ------
-        WarehouseSchemaError
-            Naming every missing or differing column; nothing was changed.
+        WarehouseSchemaError, PrivilegeError
+            Naming everything that is missing or differs; nothing was changed.
         """
-        with self._transaction("the warehouse's schema"):
-            found = self._found_columns()
-            wanted = {*STAR_TABLES, *view_names()}
-            if wanted - found.keys() or not self._has_ledger():
-                for statement in (
-                    *create_ledger(self._ledger),
-                    *create_tables(self._schema),
-                    *create_views(self._schema, self._ledger),
-                ):
-                    self._connection.execute(statement)
-                found = self._found_columns()
-            _check(found)
+        with self.transaction("the warehouse's schema"):
+            self._types = prepare(self.connection, self.places, self.lock)
 
     def last_batch(self) -> int:
         """Return the newest batch in the ledger, or 0."""
-        query = sql.SQL("select coalesce(max(batch), 0) from {}").format(sql.Identifier(self._ledger, "batch"))
-        try:
-            row = self._connection.execute(query).fetchone()
-        except psycopg.Error as error:
-            _explain(error, "the ledger")
+        query = sql.SQL("select coalesce(max(batch), 0) from {}").format(self.places.own(BATCH))
+        with self.transaction("the ledger"):
+            row = self.connection.execute(query).fetchone()
         return int(row[0]) if row else 0
 
+    def lock(self) -> None:
+        """Wait until no other load is at work, and keep others out until the transaction ends."""
+        self.connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+
     @contextmanager
-    def batch(self, publication: Publication) -> Iterator[bool]:
+    def batch(self, publication: Publication) -> Iterator[Reconciliation | None]:
         """Open the transaction of one publication; it commits when the block ends well.
 
         Yields
         ------
-        bool
-            Whether the batch is the next one. False when another load committed it first.
+        Reconciliation or None
+            None when the batch is not the next one: another load committed it first.
         """
-        with self._transaction(f"batch {publication.batch}"):
-            self._connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
-            is_next = self.last_batch() == publication.first - 1
-            if is_next:
-                self._record(publication)
-            yield is_next
+        with self.transaction(f"batch {publication.batch}"):
+            self.lock()
+            last = self.last_batch()
+            if last != publication.first - 1:
+                yield None
+                return
+            self.record(publication)
+            yield Reconciliation(self.connection, self.places, publication, is_first=not last)
 
-    def write(self, table: StarTable, rows: Iterable[tuple[bytes, int]]) -> int:
-        """Write rows given as CSV: facts straight into their table, dimensions by staging and upsert.
+    def write(self, table: StarTable, batches: Iterable[pa.RecordBatch], reconciliation: Reconciliation) -> int:
+        """Write rows: facts straight into their table, dimensions by staging and upsert.
 
         Returns
         -------
         int
             The rows received.
         """
-        target = sql.Identifier(self._schema, table.name)
+        target, is_counted = self.places.table(table), reconciliation.counts_what_is_brought(table)
         if table.kind is Kind.FACT:
-            return self._copy(table, target, rows)
-        stage = sql.Identifier(f"stage_{table.name}")
-        self._connection.execute(
-            sql.SQL("create temporary table {} on commit drop as select {} from {} with no data").format(
-                stage, _names(table.column_names), target
-            )
-        )
-        received = self._copy(table, stage, rows)
-        self._connection.execute(_upsert(table, target, stage))
+            received = self.copy(table, target, batches)
+            self._analyze(target, received)
+            if is_counted:
+                reconciliation.bring(table, target)
+            return received
+        staged = sql.Identifier(f"stage_{table.name}")
+        self.connection.execute(stage(f"stage_{table.name}", table.column_names, target))
+        received = self.copy(table, staged, batches)
+        self._analyze(staged, received)
+        if is_counted:
+            reconciliation.bring(table, staged)
+        self.connection.execute(upsert(table, self.places, staged))
         if table.source:  # what is written anew is not deleted any more
-            self._connection.execute(
-                sql.SQL("delete from {} d using {} s where d.source_table = {} and d.source_key = s.{}").format(
-                    sql.Identifier(self._ledger, SOURCE_DELETION.name),
-                    stage,
-                    sql.Literal(table.source),
-                    sql.Identifier(table.key),
-                )
-            )
+            self.connection.execute(undelete(table, self.places, staged))
         return received
 
-    def delete(self, publication: Publication, rows: Iterable[tuple[bytes, int]]) -> int:
+    def replace(self, table: StarTable, batches: Iterable[pa.RecordBatch]) -> int:
+        """Make a table's content the given rows; what is equal is left alone."""
+        staged = sql.Identifier(f"stage_{table.name}")
+        self.connection.execute(stage(f"stage_{table.name}", table.column_names, self.places.table(table)))
+        received = self.copy(table, staged, batches)
+        self.connection.execute(delete_others(table, self.places, staged))
+        self.connection.execute(insert_missing(table, self.places, staged))
+        return received
+
+    def delete(self, publication: Publication, batches: Iterable[pa.RecordBatch]) -> int:
         """Record the keys that the batch found deleted; of facts, their versions so far are current no more.
 
         Returns
@@ -118,134 +133,91 @@ class Warehouse:
         int
             The rows received.
         """
-        stage = sql.Identifier("stage_source_deletion")
-        self._connection.execute(
-            sql.SQL(
-                "create temporary table {} on commit drop as select source_table, source_key, deleted_at from {} "
-            ).format(stage, sql.Identifier(self._ledger, SOURCE_DELETION.name))
-            + sql.SQL("with no data")
-        )
-        received = self._copy(SOURCE_DELETION, stage, rows)
+        deletion, staged = self.places.table(SOURCE_DELETION), sql.Identifier("stage_source_deletion")
+        self.connection.execute(stage("stage_source_deletion", SOURCE_DELETION.column_names, deletion))
+        received = self.copy(SOURCE_DELETION, staged, batches)
         last = {t.source: publication.tables[t.name].last_record_id for t in FACTS}
         cases = sql.SQL(" ").join(
             sql.SQL("when {} then {}").format(sql.Literal(source), sql.Literal(record))
             for source, record in last.items()
         )
-        self._connection.execute(
+        self.connection.execute(
             sql.SQL(
                 "insert into {} (source_table, source_key, batch, deleted_at, last_record_id) "
                 "select source_table, source_key, {}, deleted_at, case source_table {} else 0 end from {}"
-            ).format(sql.Identifier(self._ledger, SOURCE_DELETION.name), sql.Literal(publication.batch), cases, stage)
+            ).format(deletion, sql.Literal(publication.batch), cases, staged)
         )
         return received
 
-    def _copy(self, table: StarTable, target: sql.Composable, rows: Iterable[tuple[bytes, int]]) -> int:
-        statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(target, _names(table.column_names))
+    def copy(
+        self,
+        table: StarTable,
+        target: sql.Composable,
+        batches: Iterable[pa.RecordBatch],
+        further: Sequence[Column] = (),
+    ) -> int:
+        """Copy rows into `target`, which has the columns of `table`, and `further` ones; return how many."""
+        found = self._types.get(table.name, {})
+        columns = [*table.columns, *further]
+        types = [found.get(column.name, column.type.warehouse) for column in columns]
+        statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(target, names(c.name for c in columns))
         received = 0
-        with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for data, count in rows:
-                copy.write(data)
-                received += count
+        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(HEADER)
+            for rows in batches:
+                try:
+                    copy.write(encode(rows, types))
+                except ValueError as error:
+                    raise WarehouseSchemaError(
+                        f"Table {self.places.name(table)}: {error}. Its transaction was rolled back; alter the column."
+                    ) from None
+                received += rows.num_rows
+            copy.write(TRAILER)
         return received
 
-    def _record(self, publication: Publication) -> None:
-        self._connection.execute(
+    def record(
+        self,
+        publication: Publication,
+        batch: sql.Identifier | None = None,
+        batch_table: sql.Identifier | None = None,
+    ) -> None:
+        """Write a batch into the ledger, or into tables like those of the ledger."""
+        self.connection.execute(
             sql.SQL("insert into {} (batch, snapshot_time, published_at) values (%s, %s, %s)").format(
-                sql.Identifier(self._ledger, "batch")
+                batch or self.places.own(BATCH)
             ),
             (publication.batch, publication.snapshot_time, publication.published_at),
         )
-        insert = sql.SQL(
-            "insert into {} (batch, table_name, inserted, updated, first_record_id, last_record_id) "
-            "values (%s, %s, %s, %s, %s, %s)"
-        ).format(sql.Identifier(self._ledger, "batch_table"))
-        for name in STAR_TABLES:
-            table = publication.tables[name]
-            if table.rows:
-                ids = (table.first_record_id, table.last_record_id) if STAR_TABLES[name].record_id else (None, None)
-                self._connection.execute(insert, (publication.batch, name, table.inserted, table.updated, *ids))
-
-    def _found_columns(self) -> dict[str, dict[str, tuple[str, bool]]]:
-        rows = self._connection.execute(
-            "select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), "
-            "a.attnotnull and not a.atthasdef and a.attidentity = '' "
-            "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-            "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
-            "where n.nspname = %s and c.relkind in ('r', 'p', 'v', 'm')",
-            (self._schema,),
+        columns = (
+            *("batch", "table_name", "inserted", "updated", "deleted", "current_keys", "key_checksum"),
+            *("first_record_id", "last_record_id"),
         )
-        found: dict[str, dict[str, tuple[str, bool]]] = {}
-        for table, column, kind, is_required in rows:
-            found.setdefault(table, {})[column] = (kind, is_required)
-        return found
-
-    def _has_ledger(self) -> bool:
-        row = self._connection.execute(
-            "select count(*) from pg_tables where schemaname = %s and tablename in ('batch', 'batch_table', %s)",
-            (self._ledger, SOURCE_DELETION.name),
-        ).fetchone()
-        return row is not None and row[0] == 3
+        insert = sql.SQL("insert into {} ({}) values ({})").format(
+            batch_table or self.places.own(BATCH_TABLE),
+            names(columns),
+            sql.SQL(", ").join(sql.Placeholder() * len(columns)),
+        )
+        for name, star in STAR_TABLES.items():
+            table = publication.tables[name]
+            if not (table.rows or table.deleted):
+                continue
+            has_records = star.record_id and table.rows
+            ids = (table.first_record_id, table.last_record_id) if has_records else (None, None)
+            figures = (table.inserted, table.updated, table.deleted, table.current_keys, table.key_checksum)
+            self.connection.execute(insert, (publication.batch, name, *figures, *ids))
 
     @contextmanager
-    def _transaction(self, what: str) -> Iterator[None]:
+    def transaction(self, what: str) -> Iterator[None]:
+        """Open a transaction, or a part of one; its errors are explained."""
         try:
-            with self._connection.transaction():
+            with self.connection.transaction():
                 yield
         except psycopg.Error as error:
             _explain(error, what)
 
-
-def _check(found: dict[str, dict[str, tuple[str, bool]]]) -> None:
-    differences = []
-    for table in STAR_TABLES.values():
-        columns = found[table.name]
-        for column in table.columns:
-            if column.name not in columns:
-                differences.append(f"column {table.name}.{column.name} is missing")
-            elif not _fits(columns[column.name][0], column.type.warehouse):
-                differences.append(
-                    f"column {table.name}.{column.name} is {columns[column.name][0]}, expected {column.type.warehouse}"
-                )
-        for name in sorted(columns.keys() - set(table.column_names)):
-            if columns[name][1]:
-                differences.append(f"column {table.name}.{name} is unknown, NOT NULL and without a default")
-    if differences:
-        raise WarehouseSchemaError(
-            f"The warehouse differs from the contract: {'; '.join(differences)}. Nothing was loaded. Alter these tables, "
-            f"or load into another schema (setting warehouse_schema)."
-        )
-
-
-def _fits(found: str, wanted: str) -> bool:
-    """Tell whether a column takes every value of the wanted type, or refuses it loudly: nothing is cut off in silence."""
-    families = {
-        "integer": r"integer|bigint",
-        "bigint": r"integer|bigint",
-        "varchar": r"character varying(\(\d+\))?|text",
-        "time": r"time(\([3-6]\))? without time zone",
-        "numeric(10,2)": r"numeric(\(\d+,[2-9]\))?",
-    }
-    return re.fullmatch(families.get(wanted, re.escape(wanted)), found) is not None
-
-
-def _names(names: Iterable[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))
-
-
-def _upsert(table: StarTable, target: sql.Composable, stage: sql.Composable) -> sql.Composed:
-    others = [c for c in table.column_names if c != table.key]
-    return sql.SQL(
-        "insert into {target} as t ({columns}) select {columns} from {stage} on conflict ({key}) do update set {sets} "
-        "where ({old}) is distinct from ({new})"
-    ).format(
-        target=target,
-        stage=stage,
-        columns=_names(table.column_names),
-        key=sql.Identifier(table.key),
-        sets=sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(c)) for c in others),
-        old=sql.SQL(", ").join(sql.Identifier("t", c) for c in others),
-        new=sql.SQL(", ").join(sql.Identifier("excluded", c) for c in others),
-    )
+    def _analyze(self, target: sql.Identifier, rows: int) -> None:
+        if rows >= ANALYZE_ROWS:
+            self.connection.execute(sql.SQL("analyze {}").format(target))
 
 
 def _explain(error: psycopg.Error, what: str) -> NoReturn:
@@ -264,7 +236,10 @@ def _explain(error: psycopg.Error, what: str) -> NoReturn:
             f"The warehouse login lacks a privilege for {what}{f' ({place})' if place else ''}. Grant it; nothing of it was "
             f"loaded and the next run goes on."
         ) from None
-    raise WarehouseWriteError(
+    kind = (
+        WarehouseBusyError if isinstance(error, _PASSING) and not isinstance(error, _LASTING) else WarehouseWriteError
+    )
+    raise kind(
         f"The warehouse refused {what}: {type(error).__name__} ({error.sqlstate or 'connection lost'}"
         f"{f'; {place}' if place else ''}). Its transaction was rolled back; the next run tries it again."
     ) from None

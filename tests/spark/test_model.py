@@ -275,6 +275,8 @@ class LakeModel(RuleBasedStateMachine):
         for name, star in FACTS.items():
             if STAR_TABLES[star].record_id:
                 self._check_fact(name, STAR_TABLES[star])
+        transactions = sorted(row["transaction_id"] for row in self.stage.table("dim_transaction"))
+        assert transactions == sorted(key for key, seen in self.expected.versions["transaction"].items() if seen)
         held = {
             (r["source_table"], r["source_key"]) for r in self.stage.table("quarantine") if r["closed_batch"] is None
         }
@@ -308,16 +310,13 @@ class LakeModel(RuleBasedStateMachine):
             assert shown | self.expected.held[name] == self.source[name].keys()
 
 
-def test_g7_random_histories_are_in_the_lake_as_they_were_seen(servers, spark, monkeypatch):
+def run_model(servers, spark, monkeypatch, examples, **options):
+    """Try random histories."""
     monkeypatch.setattr(LakeModel, "shared", SimpleNamespace(servers=servers, spark=spark), raising=False)
-    run_state_machine_as_test(
-        LakeModel,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=14,
-            deadline=None,
-            derandomize="MODEL_EXAMPLES" not in os.environ,  # the few of every run are always the same
-            suppress_health_check=list(HealthCheck),
-            print_blob=True,
-        ),
-    )
+    options = {"suppress_health_check": list(HealthCheck), "stateful_step_count": 14, "deadline": None, **options}
+    run_state_machine_as_test(LakeModel, settings=settings(max_examples=examples, **options))
+
+
+def test_g7_random_histories_are_in_the_lake_as_they_were_seen(servers, spark, monkeypatch):
+    # the few of every run are always the same
+    run_model(servers, spark, monkeypatch, EXAMPLES, derandomize="MODEL_EXAMPLES" not in os.environ, print_blob=True)

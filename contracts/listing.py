@@ -1,0 +1,59 @@
+"""The listing: the lake's files as they are after a batch, from which a warehouse is rebuilt."""
+
+from dataclasses import dataclass
+
+from contracts.decode import decode, encode
+from contracts.document import check_head, check_tables, check_time, numbered
+from contracts.layout import listing_key
+from contracts.publication import DataFile
+from contracts.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
+from contracts.table import StarTable
+
+#: What a warehouse holds of the lake.
+LISTED_TABLES: dict[str, StarTable] = {
+    **STAR_TABLES,
+    **{table.name: table for table in HISTORIES.values()},
+    SOURCE_DELETION.name: SOURCE_DELETION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Every data file of every table that the warehouse holds, and all rows of them count.
+
+    Attributes
+    ----------
+    batch
+        The newest batch that is in them.
+    snapshot_time
+        That batch's.
+    listed_at
+        When the files were listed, ISO 8601 in UTC. The lake's upkeep may remove them days later.
+    """
+
+    format: int
+    batch: int
+    snapshot_time: str
+    listed_at: str
+    tables: dict[str, tuple[DataFile, ...]]
+
+    def __post_init__(self) -> None:
+        """Check the document as a whole."""
+        check_head(self.format, self.batch, self.snapshot_time)
+        check_time(self.listed_at)
+        check_tables(self.tables.keys(), LISTED_TABLES.keys())
+
+    def to_json(self) -> bytes:
+        """Serialise."""
+        return encode(self)
+
+    @classmethod
+    def from_json(cls, data: bytes, key: str) -> "Listing":
+        """Read the listing stored under `key`.
+
+        Raises
+        ------
+        DamagedDocumentError
+            When it is damaged, of another format version or stored under another batch's key.
+        """
+        return numbered(decode(cls, data, key), key, listing_key)

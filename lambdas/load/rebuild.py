@@ -1,0 +1,239 @@
+"""Rebuild: the warehouse anew from the lake's current files, beside the live tables, and exchanged in one transaction.
+
+The files are copied into tables of the ledger's schema, one transaction a file, so a rebuild that is stopped goes on where
+it was. Then one transaction makes the live tables' content theirs, by difference: readers see the old content until it
+commits and the new one afterwards, grants and views stay, and no privilege but DML is needed. What was loaded meanwhile is
+loaded again in the same transaction: the warehouse never goes back.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from psycopg import sql
+
+from contracts.listing import LISTED_TABLES, Listing
+from contracts.publication import DataFile, Publication
+from contracts.star import DIM_DATE, FACTS, HISTORIES, LINEAGE, SOURCE_DELETION, STAR_TABLES
+from contracts.table import Kind, StarTable
+from lambdas.errors import PublicationGapError, ReconciliationError
+from lambdas.load.lake import LakeFiles
+from lambdas.load.loading import check_follows, write_publication
+from lambdas.load.places import BATCH, BATCH_TABLE, REBUILD_FILE, VERIFICATION
+from lambdas.load.reconciliation import Reconciliation
+from lambdas.load.statements import delete_keys, delete_others, insert_missing, names, upsert
+from lambdas.load.warehouse import Warehouse
+
+#: Serialises rebuilds of one warehouse; loads go on meanwhile.
+LOCK = int.from_bytes(b"rebuild", "big")
+#: Publications written to the new ledger in one transaction.
+PUBLICATIONS = 100
+#: By which it is told whether a row came back after its key was deleted.
+_BATCH_ID = LINEAGE[0]
+
+
+class Rebuild:
+    """One rebuild of one warehouse.
+
+    Parameters
+    ----------
+    listing
+        The lake's files. A rebuild that another listing began keeps the files that both have.
+    """
+
+    def __init__(self, warehouse: Warehouse, lake: LakeFiles, listing: Listing) -> None:
+        self._warehouse = warehouse
+        self._run = warehouse.connection.execute
+        self._places = warehouse.places
+        self._lake = lake
+        self._listing = listing
+
+    def fill(self, publications_after: Callable[[int], Iterable[Publication]], may_go_on: Callable[[], bool]) -> bool:
+        """Copy what is not copied yet, as long as `may_go_on`: the ledger from the publications, the tables from the files.
+
+        Returns
+        -------
+        bool
+            Whether all is copied.
+        """
+        with self._warehouse.transaction("the rebuild's tables"):
+            self._lock()
+            for table in LISTED_TABLES.values():
+                self._begin(table)
+            for name in (BATCH, BATCH_TABLE):
+                self._run(
+                    sql.SQL("create unlogged table if not exists {} (like {} including defaults)").format(
+                        self._ledger(name), self._places.own(name)
+                    )
+                )
+        for name, table in LISTED_TABLES.items():
+            for file in self._listing.tables[name]:
+                if not may_go_on():
+                    return False
+                with self._warehouse.transaction(f"file {file.key} of the rebuild"):
+                    self._lock()
+                    self._copy(table, file)
+        return self._fill_ledger(publications_after, may_go_on)
+
+    def exchange(self, newest: Publication, later: Iterable[Publication]) -> int:
+        """Make the live tables' content that of the copied files, and load `later` publications, in one transaction.
+
+        Parameters
+        ----------
+        newest
+            The publication of the listing's batch.
+        later
+            Publications after it, in order; those that the warehouse showed already are loaded again.
+
+        Returns
+        -------
+        int
+            The newest batch that the warehouse shows.
+
+        Raises
+        ------
+        ReconciliationError
+            When the files do not hold what was published; the warehouse is as it was.
+        """
+        with self._warehouse.transaction("the rebuild"):
+            self._warehouse.lock()
+            self._lock()
+            shown = self._warehouse.last_batch()
+            for table in LISTED_TABLES.values():
+                self._run(sql.SQL("analyze {}").format(self._places.rebuilt(table)))
+            self._exchange_rows()
+            self._exchange_ledger()
+            self._run(sql.SQL("delete from {}").format(self._places.own(VERIFICATION)))
+            Reconciliation(self._warehouse.connection, self._places, newest, is_first=False).check()
+            last = newest.batch
+            for publication in later:
+                if publication.batch > shown:
+                    break
+                check_follows(publication, last)
+                self._warehouse.record(publication)
+                reconciliation = Reconciliation(self._warehouse.connection, self._places, publication, is_first=False)
+                write_publication(self._warehouse, self._lake, publication, reconciliation)
+                last = publication.batch
+            if last < shown:
+                raise PublicationGapError(
+                    f"The warehouse shows batch {shown} and the lake's newest publication is that of batch {last}: it would go "
+                    f"back. Nothing was changed. Restore the publications, or rebuild into another schema."
+                )
+            for table in LISTED_TABLES.values():
+                self._run(sql.SQL("drop table {}").format(self._places.rebuilt(table)))
+            for name in (BATCH, BATCH_TABLE):
+                self._run(sql.SQL("drop table {}").format(self._ledger(name)))
+            self._run(sql.SQL("delete from {}").format(self._places.own(REBUILD_FILE)))
+        return last
+
+    def _lock(self) -> None:
+        self._run("select pg_advisory_xact_lock(%s)", (LOCK,))
+
+    def _ledger(self, name: str) -> sql.Identifier:
+        return self._places.own(f"rebuild_{name}")
+
+    def _begin(self, table: StarTable) -> None:
+        """Create the table to be filled, or empty it when a file is in it that is not listed any more."""
+        target, files = self._places.rebuilt(table), self._places.own(REBUILD_FILE)
+        self._run(
+            sql.SQL("create unlogged table if not exists {} as select {}, 0 as {} from {} with no data").format(
+                target, names(table.column_names), sql.Identifier(_BATCH_ID.name), self._places.table(table)
+            )
+        )
+        listed = [file.key for file in self._listing.tables[table.name]]
+        stale = self._run(
+            sql.SQL("select 1 from {} where table_name = %s and key <> all (%s) limit 1").format(files),
+            (table.name, listed),
+        ).fetchone()
+        if stale:
+            self._run(sql.SQL("truncate {}").format(target))
+            self._run(sql.SQL("delete from {} where table_name = %s").format(files), (table.name,))
+
+    def _copy(self, table: StarTable, file: DataFile) -> None:
+        files = self._places.own(REBUILD_FILE)
+        if self._run(sql.SQL("select 1 from {} where key = %s").format(files), (file.key,)).fetchone():
+            return
+        received = self._warehouse.copy(
+            table, self._places.rebuilt(table), self._lake.rows(table, [file], further=[_BATCH_ID.name]), [_BATCH_ID]
+        )
+        if received != file.rows:
+            raise ReconciliationError(
+                f"Lake file {file.key}, table {table.name}, holds {received} rows, the lake says {file.rows}. Nothing of it was "
+                f"kept; the warehouse is as it was."
+            )
+        self._run(sql.SQL("insert into {} (table_name, key) values (%s, %s)").format(files), (table.name, file.key))
+
+    def _fill_ledger(
+        self, publications_after: Callable[[int], Iterable[Publication]], may_go_on: Callable[[], bool]
+    ) -> bool:
+        newest = sql.SQL("select coalesce(max(batch), 0) from {}").format(self._ledger(BATCH))
+        while may_go_on():
+            with self._warehouse.transaction("the rebuild's ledger"):
+                self._lock()
+                row = self._run(newest).fetchone()
+                last = int(row[0]) if row else 0
+                if last >= self._listing.batch:
+                    return True
+                for publication in islice(publications_after(last), PUBLICATIONS):
+                    if publication.batch > self._listing.batch:
+                        break
+                    check_follows(publication, last)
+                    self._warehouse.record(publication, self._ledger(BATCH), self._ledger(BATCH_TABLE))
+                    last = publication.batch
+        return False
+
+    def _exchange_rows(self) -> None:
+        """Rows that differ leave, facts first; those that are missing come, dimensions first; then keys that are gone leave."""
+        places = self._places
+        for table in FACTS:
+            self._run(delete_others(table, places, places.rebuilt(table)))
+        for table in STAR_TABLES.values():
+            bring = insert_missing if table.kind is Kind.FACT else upsert
+            self._run(bring(table, places, places.rebuilt(table)))
+        for table in STAR_TABLES.values():
+            if table.kind is not Kind.FACT and table != DIM_DATE:  # a longer calendar is nobody's fault
+                self._run(delete_keys(table, places, places.rebuilt(table)))
+        for table in HISTORIES.values():
+            self._run(sql.SQL("delete from {}").format(places.table(table)))
+            self._run(
+                sql.SQL("insert into {target} ({columns}) select {columns} from {source}").format(
+                    target=places.table(table), columns=names(table.column_names), source=places.rebuilt(table)
+                )
+            )
+
+    def _exchange_ledger(self) -> None:
+        places, batch = self._places, self._places.own(BATCH)
+        self._run(
+            sql.SQL("update {} n set loaded_at = o.loaded_at from {} o where o.batch = n.batch").format(
+                self._ledger(BATCH), batch
+            )
+        )
+        for emptied in (places.table(SOURCE_DELETION), places.own(BATCH_TABLE), batch):
+            self._run(sql.SQL("delete from {}").format(emptied))
+        for name in (BATCH, BATCH_TABLE):
+            self._run(sql.SQL("insert into {} select * from {}").format(self._places.own(name), self._ledger(name)))
+        for table in STAR_TABLES.values():
+            if table.source:
+                self._run(self._deletions(table))
+
+    def _deletions(self, table: StarTable) -> sql.Composed:
+        """Of a fact, a deletion ends the versions before it; of a dimension, it counts until the key comes back."""
+        last: sql.Composable = sql.SQL("0")
+        condition: sql.Composable = sql.SQL(
+            "not exists (select 1 from {} r where r.{} = d.source_key and r.{batch} > d.{batch})"
+        ).format(self._places.rebuilt(table), sql.Identifier(table.key), batch=sql.Identifier(_BATCH_ID.name))
+        if table.kind is Kind.FACT:
+            last = sql.SQL(
+                "coalesce((select max(t.last_record_id) from {} t where t.table_name = {} and t.batch <= d.{}), 0)"
+            ).format(self._places.own(BATCH_TABLE), sql.Literal(table.name), sql.Identifier(_BATCH_ID.name))
+            condition = sql.SQL("true")
+        return sql.SQL(
+            "insert into {} (source_table, source_key, batch, deleted_at, last_record_id) "
+            "select d.source_table, d.source_key, d.{}, d.deleted_at, {} from {} d where d.source_table = {} and {}"
+        ).format(
+            self._places.table(SOURCE_DELETION),
+            sql.Identifier(_BATCH_ID.name),
+            last,
+            self._places.rebuilt(SOURCE_DELETION),
+            sql.Literal(table.source),
+            condition,
+        )

@@ -1,0 +1,203 @@
+"""Before a batch commits, the warehouse's current keys must be those that the lake published.
+
+Up to `FULL_CHECK_KEYS` keys a table is counted whole. Of a larger one, what the batch made current is counted and added to
+the figures of the batch before; once a day it is counted whole as well.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from contracts.checksum import mix_sql
+from contracts.publication import Publication, TablePublication
+from contracts.star import DIM_DATE, SOURCE_DELETION, STAR_TABLES
+from contracts.table import Kind, StarTable
+from lambdas.errors import ReconciliationError
+from lambdas.load.places import BATCH_TABLE, VERIFICATION, Places
+from lambdas.load.statements import current_keys, new_keys, summed
+
+#: A table of so many keys is counted in a fraction of a second.
+FULL_CHECK_KEYS = 200_000
+#: How many differing keys an error names.
+NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How many keys, and their checksum."""
+
+    keys: int
+    checksum: int
+
+    def __add__(self, other: "Figures") -> "Figures":
+        """Return the figures of both together."""
+        return Figures(self.keys + other.keys, self.checksum + other.checksum)
+
+    def __str__(self) -> str:
+        """Write them as messages do."""
+        return f"{self.keys} current keys (checksum {self.checksum})"
+
+
+class Reconciliation:
+    """Of one publication, inside its transaction.
+
+    Parameters
+    ----------
+    is_first
+        Whether the warehouse was empty before.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], places: Places, publication: Publication, *, is_first: bool
+    ) -> None:
+        self._connection = connection
+        self._places = places
+        self._publication = publication
+        self._before = {} if is_first else self._figures_before()
+        self._is_first = is_first
+        self._verified = self._verified_today()
+        self._brought: dict[str, Figures] = {}
+
+    def counts_what_is_brought(self, table: StarTable) -> bool:
+        """Tell whether what the batch brings to a table must be counted, because the whole is not going to be."""
+        return not self._is_counted_whole(table)
+
+    def bring(self, table: StarTable, rows: sql.Composable) -> None:
+        """Count what the batch makes current; of a dimension before it is brought in, of a fact after."""
+        told = self._publication.tables[table.name]
+        self._brought[table.name] = self._summed(new_keys(table, self._places, rows, told.first_record_id))
+
+    def check(self) -> None:
+        """Compare every table with the publication.
+
+        Raises
+        ------
+        ReconciliationError
+            Naming table, figures and keys.
+        """
+        for name, table in STAR_TABLES.items():
+            told = self._publication.tables[name]
+            if self._is_counted_whole(table):
+                found = self._current(table, told)
+                self._connection.execute(
+                    sql.SQL(
+                        "insert into {} as v (table_name, batch) values (%s, %s) on conflict (table_name) do update "
+                        "set batch = excluded.batch, verified_at = clock_timestamp()"
+                    ).format(self._places.own(VERIFICATION)),
+                    (name, self._publication.batch),
+                )
+                if table.kind is Kind.FACT:
+                    self._check_records(table)
+            elif name in self._brought:
+                found = self._before.get(name, Figures(0, 0)) + self._brought[name]
+            else:
+                continue
+            if found != Figures(told.current_keys, told.key_checksum):
+                raise ReconciliationError(self._message(table, told, found))
+
+    def _is_counted_whole(self, table: StarTable) -> bool:
+        told = self._publication.tables[table.name]
+        if told.current_keys <= FULL_CHECK_KEYS or told.deleted:
+            return True
+        if self._is_first:
+            return False
+        return table.name not in self._before or table.name not in self._verified
+
+    def _figures_before(self) -> dict[str, Figures]:
+        rows = self._connection.execute(
+            sql.SQL(
+                "select n, t.current_keys, t.key_checksum from unnest(%s::text[]) n cross join lateral (select current_keys, "
+                "key_checksum from {} where table_name = n and batch < %s order by batch desc limit 1) t "
+                "where t.current_keys is not null"
+            ).format(self._places.own(BATCH_TABLE)),
+            (list(STAR_TABLES), self._publication.batch),
+        )
+        return {name: Figures(int(keys), int(checksum)) for name, keys, checksum in rows}
+
+    def _verified_today(self) -> set[str]:
+        rows = self._connection.execute(
+            sql.SQL("select table_name from {} where verified_at > clock_timestamp() - interval '1 day'").format(
+                self._places.own(VERIFICATION)
+            )
+        )
+        return {name for (name,) in rows}
+
+    def _current(self, table: StarTable, told: TablePublication) -> Figures:
+        return self._summed(current_keys(table, self._places, told.lowest_key, told.highest_key))
+
+    def _summed(self, keys: sql.Composed) -> Figures:
+        row = self._connection.execute(sql.SQL("select {} from ({}) k").format(summed("k"), keys)).fetchone()
+        return Figures(int(row[0]), int(row[1])) if row else Figures(0, 0)
+
+    def _check_records(self, table: StarTable) -> None:
+        """Compare the records of each batch with the ledger: a lost version does not change what is current."""
+        rows = self._connection.execute(
+            sql.SQL(
+                "select t.batch, t.inserted + t.updated, f.records from {batch_table} t cross join lateral "
+                "(select count(*) as records from {fact} where {record} between t.first_record_id and t.last_record_id) f "
+                "where t.table_name = %s and t.inserted + t.updated > 0 and t.inserted + t.updated <> f.records "
+                "order by t.batch limit %s"
+            ).format(
+                batch_table=self._places.own(BATCH_TABLE),
+                fact=self._places.table(table),
+                record=sql.Identifier(table.record_id),
+            ),
+            (table.name, NAMED),
+        ).fetchall()
+        if rows:
+            batches = ", ".join(f"batch {batch} has {found} of {told}" for batch, told, found in rows)
+            raise ReconciliationError(
+                f"Batch {self._publication.batch}, table {self._places.name(table)}: records of earlier batches are not "
+                f"what was loaded: {batches}. Somebody else has written to the table. Rolled back; rebuild the warehouse."
+            )
+
+    def _message(self, table: StarTable, told: TablePublication, found: Figures) -> str:
+        return (
+            f"Batch {self._publication.batch}, table {self._places.name(table)}: the warehouse would show {found}, the lake "
+            f"published {Figures(told.current_keys, told.key_checksum)}. {self._differing(table, told)}Rolled back. If somebody "
+            f"else has written to the table, rebuild the warehouse; it takes everything from the lake."
+        )
+
+    def _differing(self, table: StarTable, told: TablePublication) -> str:
+        current = current_keys(table, self._places, told.lowest_key, told.highest_key)
+        deleted = sql.SQL("select source_key from {} where source_table = {}").format(
+            self._places.table(SOURCE_DELETION), sql.Literal(table.source)
+        )
+        found = self._current(table, told)
+        missing = self._keys(
+            sql.SQL("select generate_series({}, {}) as key except ({}) except ({})").format(
+                sql.Literal(told.lowest_key), sql.Literal(told.highest_key), current, deleted
+            )
+        )
+        outside = self._keys(
+            sql.SQL("select key from ({}) k where key not between {} and {}").format(
+                current, sql.Literal(told.lowest_key), sql.Literal(told.highest_key)
+            )
+        )
+        surplus = found.keys - len(outside) - told.current_keys
+        if not outside and surplus == 1 and not missing:
+            outside = self._keys(
+                sql.SQL("select key from ({}) k where {} = {}").format(
+                    current, sql.SQL(mix_sql("key")), sql.Literal(found.checksum - told.key_checksum)
+                )
+            )
+        text = ""
+        if missing:
+            exact = len(missing) == told.current_keys - (found.keys - len(outside)) and len(missing) <= NAMED
+            text += f"{'Missing' if exact else 'Missing, or never used'}: {self._listed(table, missing)}. "
+        if outside:
+            text += f"Unknown to the lake: {self._listed(table, outside)}. "
+        return text
+
+    def _keys(self, query: sql.Composed) -> list[int]:
+        rows = self._connection.execute(
+            sql.SQL("select key from ({}) q order by key limit {}").format(query, sql.Literal(NAMED + 1))
+        )
+        return [int(value) for (value,) in rows]
+
+    @staticmethod
+    def _listed(table: StarTable, keys: list[int]) -> str:
+        suffix = " (days since 1970)" if table == DIM_DATE else ""
+        return ", ".join(map(str, keys[:NAMED])) + (" …" if len(keys) > NAMED else "") + suffix
