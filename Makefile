@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo check test stress bench-extract bench-transform model format lint types unit synth deploy dictionary lock clean
+.PHONY: help setup demo check test stress bench-extract bench-transform model load-faults format lint types unit synth deploy dictionary warehouse-script lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench-extract: setup $(if $(DLT),.cache/dlt/.ready) ## the extraction against ps
 model: setup ## 200 random histories of the source through the job, against a model of the lake; and without each mechanism (EXAMPLES=200)
 	MODEL_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest -q tests/spark/test_model.py tests/spark/test_model_mechanisms.py
 
+load-faults: setup ## kill, cut off and refuse the load before and after each of its statements
+	FAULT_STRIDE=1 $(PY) -m pytest -q tests/postgres/test_load_faults.py
+
 bench-transform: setup ## the job against DuckDB on the same files (ROWS=1000000)
 	$(PY) -m bench.transform --rows $(or $(ROWS),1000000)
 
@@ -86,6 +89,9 @@ deploy: setup ## deploy every stack to AWS (ENV=dev)
 
 dictionary: setup ## write docs/data-dictionary.md from the contracts
 	$(PY) -m contracts.dictionary > docs/data-dictionary.md
+
+warehouse-script: setup ## write docs/sql/create_warehouse.sql: star tables and the load's least-privileged login
+	$(PY) -m lambdas.load.script > docs/sql/create_warehouse.sql
 
 lock: setup ## pin what requirements.txt and the functions' requirements ask for
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock

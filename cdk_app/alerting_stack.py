@@ -13,7 +13,7 @@ from constructs import Construct
 from cdk_app.pipeline_stack import PipelineStack
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
-from contracts.metrics import FRESHNESS, NAMESPACE, ROWS_QUARANTINED, SOURCE_CHECKED
+from contracts.metrics import NAMESPACE, ROWS_QUARANTINED, SOURCE_CHECKED, UNCONFIRMED
 
 _PERIOD = cdk.Duration.minutes(5)
 
@@ -61,12 +61,12 @@ class AlertingStack(cdk.Stack):
         if settings.alarm_phone:
             self.topic.add_subscription(subscriptions.SmsSubscription(settings.alarm_phone))
         service = f"{settings.prefix}-load"
-        freshness = cloudwatch.Metric(
+        unconfirmed = cloudwatch.Metric(
             namespace=NAMESPACE,
-            metric_name=FRESHNESS,
-            dimensions_map={"service": service},
+            metric_name=UNCONFIRMED,
+            dimensions_map={"service": f"{settings.prefix}-extract"},
             statistic="Maximum",
-            period=cdk.Duration.minutes(settings.heal_minutes),
+            period=cdk.Duration.minutes(max(5, settings.extract_minutes)),
         )
         checked = cloudwatch.Metric(
             namespace=NAMESPACE,
@@ -90,12 +90,9 @@ class AlertingStack(cdk.Stack):
         self._alarm("publish-timed-out", "An execution timed out.", machine.metric_timed_out(**errors))
         self._alarm(
             "not-fresh",
-            f"A batch is older than {settings.freshness_minutes} minutes and the warehouse does not show it, or nothing "
-            f"has confirmed that it does.",
-            freshness,
+            f"A batch is older than {settings.freshness_minutes} minutes and no load has confirmed that the warehouse shows it.",
+            unconfirmed,
             threshold=settings.freshness_minutes * 60,
-            periods=2,
-            missing=cloudwatch.TreatMissingData.BREACHING,
         )
         self._alarm(
             "source-not-checked",

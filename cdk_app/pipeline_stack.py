@@ -16,9 +16,9 @@ from cdk_app.python_function import DatabaseSecret, PythonFunction
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack, bucket_arn
 from cdk_app.transform_job import TransformJob
-from contracts.layout import MANIFEST_PREFIX, PUBLICATION_PREFIX
+from contracts.layout import LISTING_PREFIX, LOAD_PREFIX, MANIFEST_PREFIX, PUBLICATION_PREFIX
 
-_NUMBERED = "Manifests and publications are numbered; the function reads those that exist."
+_NUMBERED = "Manifests, publications and listings are numbered; the function reads those that exist."
 
 
 class PipelineStack(cdk.Stack):
@@ -51,6 +51,7 @@ class PipelineStack(cdk.Stack):
             memory_mb=512,
             environment={
                 "INGESTION_BUCKET": ingestion.bucket_name,
+                "PROCESSED_BUCKET": processed.bucket_name,
                 "SOURCE_SECRET": source.secret_arn,
                 "SOURCE_SCHEMA": settings.source_schema,
                 "SOURCE_TLS": settings.source_tls,
@@ -61,7 +62,7 @@ class PipelineStack(cdk.Stack):
         )
         role = self.extract.role
         allow(role, ["secretsmanager:GetSecretValue"], [source.secret_arn])
-        allow(role, ["s3:ListBucket"], [self._arn("ingestion")])
+        allow(role, ["s3:ListBucket"], [self._arn("ingestion"), self._arn("processed")])
         allow(role, ["s3:GetObject"], [self._arn("ingestion", f"{MANIFEST_PREFIX}*")], wildcard=_NUMBERED)
         allow(
             role,
@@ -83,6 +84,7 @@ class PipelineStack(cdk.Stack):
                 "PROCESSED_BUCKET": processed.bucket_name,
                 "WAREHOUSE_SECRET": warehouse.secret_arn,
                 "WAREHOUSE_SCHEMA": settings.warehouse_schema,
+                "WAREHOUSE_PURCHASE_ORDERS": settings.warehouse_purchase_orders,
                 "WAREHOUSE_TLS": settings.warehouse_tls,
             },
         )
@@ -92,14 +94,23 @@ class PipelineStack(cdk.Stack):
         allow(
             role,
             ["s3:GetObject"],
-            [self._arn("ingestion", f"{MANIFEST_PREFIX}*"), self._arn("processed", f"{PUBLICATION_PREFIX}*")],
+            [
+                self._arn("ingestion", f"{MANIFEST_PREFIX}*"),
+                *[self._arn("processed", f"{prefix}*") for prefix in (PUBLICATION_PREFIX, LISTING_PREFIX)],
+            ],
             wildcard=_NUMBERED,
+        )
+        allow(
+            role,
+            ["s3:PutObject"],
+            [self._arn("processed", f"{LOAD_PREFIX}*")],
+            wildcard="Notes of what the warehouse shows are numbered.",
         )
         allow(
             role,
             ["s3:GetObject"],
             [self._arn("processed", "star/*")],
-            wildcard="Data files of the lake, named by the publications.",
+            wildcard="Data files of the lake, named by publications and listings.",
         )
 
         job = TransformJob(

@@ -1,4 +1,4 @@
-"""The state machine ``publish``: survey → transform, when a batch is pending → load; or the lake's upkeep."""
+"""The state machine ``publish``: survey → transform, when a batch is pending → load; or upkeep, replay, rebuild."""
 
 import json
 from typing import Any
@@ -49,7 +49,9 @@ def definition(
     from the warehouse; every failure is told to the topic before the execution fails. When the lake shows keys
     that the source has deleted, and no key list has told which, the next extraction is asked for one.
 
-    ``{"mode": "maintain"}`` starts the lake's upkeep instead, and ``{"from": 3, "to": 9, "into": "<database>_replay"}`` a replay.
+    ``{"mode": "maintain"}`` starts the lake's upkeep instead, ``{"from": 3, "to": 9, "into": "<database>_replay"}`` a replay, and
+    ``{"mode": "rebuild"}`` makes the warehouse anew: the job lists the lake's files, the load function copies them, as often
+    as its time makes necessary, and what was published meanwhile is loaded afterwards.
     """
 
     def invoke(
@@ -68,14 +70,14 @@ def definition(
     def catch(following: str, path: str = "$.error") -> dict[str, Any]:
         return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": path, "Next": following}]}
 
-    def upkeep(arguments: dict[str, str]) -> dict[str, Any]:
+    def upkeep(arguments: dict[str, str], following: str = "Done") -> dict[str, Any]:
         return {
             "Type": "Task",
             "Resource": "arn:aws:states:::glue:startJobRun.sync",
             "Parameters": {"JobName": upkeep_name, "Arguments": arguments},
             "ResultPath": None,
             "Retry": [_GLUE_RETRY],
-            "Next": "Done",
+            "Next": following,
             **catch("Tell"),
         }
 
@@ -87,11 +89,25 @@ def definition(
                 "Type": "Choice",
                 "Choices": [
                     {"Variable": "$.into", "IsPresent": True, "Next": "Replay"},
+                    {
+                        "And": [
+                            {"Variable": "$.mode", "IsPresent": True},
+                            {"Variable": "$.mode", "StringEquals": "rebuild"},
+                        ],
+                        "Next": "ListFiles",
+                    },
                     {"Variable": "$.mode", "IsPresent": True, "Next": "Maintain"},
                 ],
                 "Default": "Survey",
             },
             "Maintain": upkeep({"--mode.$": "$.mode"}),
+            "ListFiles": upkeep({"--mode": "list"}, "Rebuild"),
+            "Rebuild": invoke({"step": "rebuild"}, "$.rebuild", {"Next": "IsRebuilt", **catch("Tell")}),
+            "IsRebuilt": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.rebuild.result.done", "BooleanEquals": True, "Next": "Load"}],
+                "Default": "Rebuild",
+            },
             "Replay": upkeep(
                 {
                     "--mode": "replay",

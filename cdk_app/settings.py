@@ -36,8 +36,8 @@ class Settings(BaseModel):
     schedules_enabled
         Whether the schedules fire.
     freshness_minutes
-        How old a batch may be that the warehouse does not show, before the alarm.
-    source_schema, source_tls, warehouse_schema, warehouse_tls
+        How old a batch may be of which no load has confirmed that the warehouse shows it, before the alarm.
+    source_schema, source_tls, warehouse_schema, warehouse_purchase_orders, warehouse_tls
         See the functions' own settings.
     extract_seconds
         After how many seconds an extraction commits what it has read, and the next invocation continues.
@@ -78,6 +78,7 @@ class Settings(BaseModel):
     source_schema: str = Field(default="public", min_length=1)
     source_tls: TlsMode = "verify-full"
     warehouse_schema: str = Field(default="public", min_length=1)
+    warehouse_purchase_orders: Literal["fact_purchase_orders", "fact_purchase_order"] = "fact_purchase_orders"
     warehouse_tls: TlsMode = "verify-full"
     extract_seconds: int = Field(default=780, ge=10, le=780)
     part_megabytes: int = Field(default=64, ge=5, le=1024)

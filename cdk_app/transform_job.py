@@ -12,7 +12,7 @@ from cdk_app.bundling import ROOT, job_library
 from cdk_app.policy import allow
 from cdk_app.settings import GLUE_VERSION, Settings
 from cdk_app.storage_stack import bucket_arn
-from contracts.layout import PUBLICATION_PREFIX
+from contracts.layout import LISTING_PREFIX, PUBLICATION_PREFIX
 from glue_jobs.lake import CATALOG
 from glue_jobs.replay import REPLAY_PREFIX
 
@@ -91,7 +91,7 @@ class TransformJob(Construct):
             (
                 "Upkeep",
                 self.upkeep_name,
-                "totesys: compact and expire the lake's files, or replay batches beside it",
+                "totesys: compact, expire and list the lake's files, or replay batches beside it",
                 {"--mode": "maintain", "--keep_days": str(settings.snapshot_days)},
             ),
         ):
@@ -145,8 +145,8 @@ class TransformJob(Construct):
         allow(
             role,
             ["s3:PutObject"],
-            [bucket_arn(stack, settings, "processed", f"{PUBLICATION_PREFIX}*")],
-            wildcard="Publications are numbered; the job may write and not delete them.",
+            [bucket_arn(stack, settings, "processed", f"{prefix}*") for prefix in (PUBLICATION_PREFIX, LISTING_PREFIX)],
+            wildcard="Publications and listings are numbered; the job may write and not delete them.",
         )
         allow(
             role,

@@ -10,7 +10,7 @@ import functools
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from contracts.publication import DataFile
 from contracts.star import LINEAGE
 from contracts.table import StarTable
-from glue_jobs.errors import ConflictError
+from glue_jobs.errors import ConflictError, TransformError
 from glue_jobs.partitions import bucket, condition, month, width
 
 CATALOG = "glue_catalog"
@@ -179,11 +179,35 @@ class Lake:
     def files(self, table: StarTable, snapshot_id: str) -> tuple[DataFile, ...]:
         """Return the data files that a snapshot added."""
         loaded = self._load(table)
-        files = [
-            DataFile(self._key(str(f.path())), int(f.fileSizeInBytes()), int(f.recordCount()))
-            for f in _iterate(loaded.snapshot(int(snapshot_id)).addedDataFiles(loaded.io()))
-        ]
-        return tuple(sorted(files, key=lambda f: f.key))
+        return self._listed(_iterate(loaded.snapshot(int(snapshot_id)).addedDataFiles(loaded.io())))
+
+    def files_after(self, table: StarTable, batch: int) -> tuple[DataFile, ...]:
+        """Return all data files of the table as it was after `batch`, maintenance since then included.
+
+        Raises
+        ------
+        TransformError
+            When only what a later batch has made of it is left.
+        """
+        loaded = self._load(table)
+        found, snapshot = None, loaded.currentSnapshot()
+        while snapshot is not None:
+            number = snapshot.summary().get(BATCH_ID)
+            found = None if number is not None and int(number) > batch else found or snapshot
+            if found and number is not None:
+                break
+            parent = snapshot.parentId()
+            snapshot = None if parent is None else loaded.snapshot(parent)
+        if loaded.currentSnapshot() is None:
+            return ()
+        if found is None:
+            raise TransformError(
+                f"Table {table.name}: a batch after {batch} has changed it, is not published, and the snapshot before it is "
+                f"gone. Run the transform, then list the files again."
+            )
+        return self._listed(
+            task.file() for task in _iterate(loaded.newScan().useSnapshot(found.snapshotId()).planFiles())
+        )
 
     def exists(self, table: StarTable) -> bool:
         """Tell whether the table was ever created."""
@@ -265,6 +289,10 @@ class Lake:
             if any(name in str(error) for name in _CONFLICTS):
                 raise ConflictError("another run has committed to the table") from None
             raise
+
+    def _listed(self, files: Iterable[Any]) -> tuple[DataFile, ...]:
+        listed = [DataFile(self._key(str(f.path())), int(f.fileSizeInBytes()), int(f.recordCount())) for f in files]
+        return tuple(sorted(listed, key=lambda f: f.key))
 
     def _key(self, path: str) -> str:
         return re.sub(f"^s3a?://{re.escape(self._bucket)}/", "", path)

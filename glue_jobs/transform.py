@@ -6,8 +6,8 @@ Arguments
     Where batches come from, where publications go, and the lake's Glue database. Other arguments,
     which Glue adds, are ignored.
 --mode
-    ``transform``; ``maintain`` (compact files, expire snapshots older than ``--keep_days``); or ``replay`` (batches ``--from``
-    to ``--to`` into the database ``--into``).
+    ``transform``; ``maintain`` (compact files, expire snapshots older than ``--keep_days``); ``list`` (the lake's files, for a
+    rebuild of the warehouse); or ``replay`` (batches ``--from`` to ``--to`` into the database ``--into``).
 """
 
 import argparse
@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 from contracts.store import Bucket, newest_publication_number, read_publication, whole_batches
 from glue_jobs.errors import OvertakenError
 from glue_jobs.lake import Lake
+from glue_jobs.listing import list_files
 from glue_jobs.maintain import maintain
 from glue_jobs.publish import publish
 from glue_jobs.replay import check_replay, replay
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser()
     for name in ("ingestion_bucket", "processed_bucket", "database"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--mode", choices=("transform", "maintain", "replay"), default="transform")
+    parser.add_argument("--mode", choices=("transform", "maintain", "list", "replay"), default="transform")
     parser.add_argument("--keep_days", type=int, default=7)
     parser.add_argument("--from", type=int, dest="first", default=0)
     parser.add_argument("--to", type=int, dest="last", default=0)
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str]) -> None:
     if options.mode == "maintain":
         lake = Lake(_session(), options.database, processed.name)
         maintain(lake, newest_publication_number(processed), options.keep_days, _log)
+    elif options.mode == "list":
+        list_files(Lake(_session(), options.database, processed.name), processed, _log)
     elif options.mode == "replay":
         check_replay(options.database, options.first, options.last, options.into)
         glue = boto3.client("glue")

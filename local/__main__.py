@@ -40,12 +40,17 @@ def up(
         typer.Option(help="Business in an embedded source: days (730 or 730days), or orders (100000orders)."),
     ] = None,
     warehouse_schema: Annotated[str | None, typer.Option(help="Schema of the star tables; public unless set.")] = None,
+    warehouse_purchase_orders: Annotated[
+        str | None, typer.Option(help="What the warehouse calls its purchase orders: fact_purchase_orders unless set.")
+    ] = None,
 ) -> None:
     """Start the databases and the emulator, and deploy the CDK app."""
     from local.platform import Scale, Wishes, check_databases
     from local.platform import up as bring_up
 
-    wishes = Wishes(source, warehouse, warehouse_schema, parse_scale(scale) if scale else Scale())
+    wishes = Wishes(
+        source, warehouse, warehouse_schema, warehouse_purchase_orders, parse_scale(scale) if scale else Scale()
+    )
     place = Home(home)
     check_databases(wishes)
     with _exclusive(place), console.status("starting") as status:
@@ -175,6 +180,17 @@ def replay(
     with _status("replaying", quiet=False):
         run_upkeep(Home(home).platform(), {"from": first, "to": last, "into": into})
     out.print(f"Batches {first} to {last} are in {into}; query them with --database {into}.", highlight=False)
+
+
+@app.command()
+def rebuild(home: HomeOption = DEFAULT_HOME) -> None:
+    """Make the warehouse anew from the lake; readers see the old content until the new one is complete."""
+    from local.batches import loaded_batch, run_upkeep
+
+    platform = Home(home).platform()
+    with _status("rebuilding the warehouse", quiet=False):
+        run_upkeep(platform, {"mode": "rebuild"})
+    out.print(f"The warehouse is rebuilt and shows batch {loaded_batch(platform)}.", highlight=False)
 
 
 @app.command()

@@ -21,6 +21,9 @@ from local.urls import secret_from_url
 #: Two years of business, as in the real database.
 DEFAULT_DAYS = 730
 
+#: Settings of the deployment that a user of `up` may choose.
+_SETTINGS = ("warehouse_schema", "warehouse_purchase_orders")
+
 Progress = Callable[[str], None]
 
 
@@ -47,6 +50,7 @@ class Wishes:
     source: str | None = None
     warehouse: str | None = None
     warehouse_schema: str | None = None
+    warehouse_purchase_orders: str | None = None
     scale: Scale = Scale()
 
 
@@ -82,7 +86,7 @@ def up(home: Home, wishes: Wishes, progress: Progress) -> dict[str, str]:
     """
     home.create()
     state = home.state()
-    for key in ("source", "warehouse", "warehouse_schema"):
+    for key in ("source", "warehouse", *_SETTINGS):
         if getattr(wishes, key) is not None:
             state[key] = getattr(wishes, key)
     for key in ("source", "warehouse"):  # a URI that cannot be read is told before anything starts
@@ -172,7 +176,7 @@ def _deploy(home: Home, state: dict[str, Any], progress: Progress) -> tuple[str,
 
 
 def _context(state: dict[str, Any]) -> dict[str, str]:
-    return {"warehouse_schema": state["warehouse_schema"]} if state.get("warehouse_schema") else {}
+    return {name: state[name] for name in _SETTINGS if state.get(name)}
 
 
 def _platform(home: Home, endpoint: str, outputs: dict[str, str], urls: dict[str, str]) -> dict[str, str]:

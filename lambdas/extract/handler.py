@@ -14,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from contracts.batch import Manifest, Part
 from contracts.errors import ContractError, DuplicateNumberError
 from contracts.layout import manifest_key
-from contracts.metrics import BATCHES_COMMITTED, HORIZON_HELD_BACK, ROWS_EXTRACTED, SOURCE_CHECKED
-from contracts.store import Bucket, newest_manifest
+from contracts.metrics import BATCHES_COMMITTED, HORIZON_HELD_BACK, ROWS_EXTRACTED, SOURCE_CHECKED, UNCONFIRMED
+from contracts.store import Bucket, newest_load_number, newest_manifest, oldest_waiting_batch
 from lambdas.errors import PlatformError
 from lambdas.extract.event import continued_number, requested_key_lists
 from lambdas.extract.extraction import Plan, adds_nothing, build_manifest, news, plan
@@ -23,7 +23,7 @@ from lambdas.extract.parts import write_parts
 from lambdas.extract.reading import Write, read
 from lambdas.extract.settings import ExtractSettings
 from lambdas.extract.source import Chunk, open_snapshot
-from lambdas.observability import MetricUnit, logger, metrics
+from lambdas.observability import MetricUnit, age, logger, metrics
 from lambdas.postgres import connect
 from lambdas.secret import read_connection_details
 
@@ -53,6 +53,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     started = time.monotonic()
     try:
         settings = ExtractSettings()
+        _tell_unconfirmed(settings)
         remaining = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
         outcome = extract(
             settings,
@@ -73,6 +74,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if not outcome["is_whole"]:
         _invoke_again(context.invoked_function_arn, outcome["batch"])
     return outcome
+
+
+def _tell_unconfirmed(settings: ExtractSettings) -> None:
+    """Tell how long the oldest batch has waited for a load's confirmation: no load need be alive to be missed."""
+    client = boto3.client("s3")
+    confirmed = newest_load_number(Bucket(client, settings.processed_bucket))
+    waiting = oldest_waiting_batch(Bucket(client, settings.ingestion_bucket), confirmed)
+    metrics.add_metric(UNCONFIRMED, MetricUnit.Seconds, age(waiting.snapshot_time) if waiting else 0)
 
 
 def extract(

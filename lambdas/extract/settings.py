@@ -13,6 +13,8 @@ class ExtractSettings(BaseSettings):
     ----------
     ingestion_bucket, source_secret
         Bucket name; ARN of the secret with the source's connection details.
+    processed_bucket
+        Name of the bucket in which loads note what they have confirmed.
     source_schema
         Schema of the business tables.
     source_tls
@@ -30,6 +32,7 @@ class ExtractSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True)
 
     ingestion_bucket: str
+    processed_bucket: str
     source_secret: str
     source_schema: str = "public"
     source_tls: TlsMode = TlsMode.VERIFY_FULL

@@ -75,7 +75,7 @@ def _create_missing(connection: Connection, places: Places, missing: list[StarTa
         names = ", ".join(places.name(table) for table in missing)
         raise PrivilegeError(
             f"Schema {places.schema} lacks {names}, and the login may not create tables there. Create them (their statements "
-            f"are in docs/sql/create_warehouse_role.sql), set warehouse_schema to where they are, or, where purchase orders "
+            f"are in docs/sql/create_warehouse.sql), set warehouse_schema to where they are, or, where purchase orders "
             f"stand in fact_purchase_order, set warehouse_purchase_orders. Nothing was loaded."
         ) from None
 

@@ -174,6 +174,7 @@ def test_the_state_machine_surveys_transforms_and_loads(prod):
     assert states["Transform"]["Resource"].endswith("glue:startJobRun.sync")
     assert states["Transform"]["Catch"][0]["Next"] == "LoadWhatIsPublished"
     assert states[definition["StartAt"]]["Default"] == "Survey"
+    assert states["IsRebuilt"]["Default"] == "Rebuild" and states["ListFiles"]["Next"] == "Rebuild"
     reachable = {definition["StartAt"]}
     for state in states.values():
         reachable |= {state.get("Next"), state.get("Default")}
@@ -193,14 +194,16 @@ def test_every_failure_has_an_alarm_with_a_runbook(prod):
         assert (Path(__file__).parents[2] / runbook).exists()
 
 
-def test_missing_freshness_breaches(prod):
+def test_a_batch_that_no_load_confirms_raises_an_alarm_and_a_quiet_source_does_not(prod):
+    """The extraction emits the metric, so that it grows when no load runs, and is 0 while nothing waits."""
     prod["alerting"].has_resource_properties(
         "AWS::CloudWatch::Alarm",
         {
             "AlarmName": "totesys-prod-not-fresh",
             "Threshold": 1800,
-            "TreatMissingData": "breaching",
-            "MetricName": "Freshness",
+            "TreatMissingData": "notBreaching",
+            "MetricName": "Unconfirmed",
+            "Dimensions": [{"Name": "service", "Value": "totesys-prod-extract"}],
         },
     )
 

@@ -4,35 +4,49 @@ from contextlib import contextmanager
 
 import pytest
 
-from contracts.star import STAR_TABLES
+from contracts.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
-from lambdas.load.ddl import create_views, view_names
+from lambdas.load.ddl import views
 from lambdas.load.loading import check_follows, load_publication
+from lambdas.load.places import Places
+from lambdas.load.script import render
+from local.home import ROOT
 from tests.support.samples import publication, table_publication
 
 
+class FakeLake:
+    """Three rows in every table."""
+
+    def __init__(self, lose=0):
+        self.lose = lose
+
+    def rows(self, table, files, batch=None):
+        return range(3 - self.lose)
+
+
 class FakeWarehouse:
-    def __init__(self, last=0, lose=0):
-        self.last, self.lose, self.written, self.committed = last, lose, [], []
+    def __init__(self, last=0):
+        self.last, self.written, self.committed = last, [], []
 
     @contextmanager
     def batch(self, published):
         is_next = self.last == published.first - 1
-        yield is_next
+        yield self if is_next else None
         if is_next:
             self.committed.append(published.batch)
 
-    def write(self, table, rows):
+    def write(self, table, rows, reconciliation):
+        return self.replace(table, rows)
+
+    def replace(self, table, rows):
         self.written.append(table.name)
-        return sum(count for _, count in rows) - self.lose
+        return len(rows)
 
     def delete(self, published, rows):
-        self.written.append("source_deletion")
-        return sum(count for _, count in rows) - self.lose
+        return self.replace(SOURCE_DELETION, rows)
 
-
-def _rows(table):
-    return [(b"1\n", 1), (b"2\n3\n", 2)]
+    def check(self):
+        self.written.append("reconciled")
 
 
 def test_a_gap_between_publications_stops_loudly():
@@ -44,38 +58,41 @@ def test_a_gap_between_publications_stops_loudly():
 
 def test_dimensions_are_written_before_facts():
     warehouse = FakeWarehouse()
-    assert load_publication(warehouse, publication(1), _rows)
-    assert warehouse.written == [*STAR_TABLES, "source_deletion"] and warehouse.committed == [1]
+    assert load_publication(warehouse, FakeLake(), publication(1))
+    histories = [table.name for table in HISTORIES.values()]
+    assert warehouse.written == [*STAR_TABLES, *histories, "source_deletion", "reconciled"]
+    assert warehouse.committed == [1]
 
 
 def test_a_table_without_changes_is_not_touched():
     warehouse = FakeWarehouse()
     empty = table_publication(inserted=0)
     untouched = type(empty)(**{**{f: getattr(empty, f) for f in empty.__dataclass_fields__}, "files": ()})
-    load_publication(warehouse, publication(1, dim_staff=untouched), _rows)
+    load_publication(warehouse, FakeLake(), publication(1, dim_staff=untouched))
     assert "dim_staff" not in warehouse.written
 
 
 def test_g2_a_batch_that_is_not_the_next_is_left_alone():
     warehouse = FakeWarehouse(last=1)
-    assert not load_publication(warehouse, publication(1), _rows)
+    assert not load_publication(warehouse, FakeLake(), publication(1))
     assert warehouse.written == [] and warehouse.committed == []
 
 
 def test_g5_a_lost_row_rolls_the_batch_back():
-    warehouse = FakeWarehouse(lose=1)
+    warehouse = FakeWarehouse()
     with pytest.raises(ReconciliationError, match=r"dim_date.*2 rows.*says 3"):
-        load_publication(warehouse, publication(1), _rows)
+        load_publication(warehouse, FakeLake(lose=1), publication(1))
     assert warehouse.committed == []
 
 
 def test_views_are_named_after_the_source():
-    assert view_names() == [
-        "current_sales_order",
-        "history_sales_order",
-        "current_purchase_order",
-        "history_purchase_order",
-        "current_payment",
-        "history_payment",
+    names = list(views(Places("public", "etl")))
+    facts = [
+        f"{kind}_{source}" for source in ("sales_order", "purchase_order", "payment") for kind in ("current", "history")
     ]
-    assert len(create_views("public", "etl")) == 6
+    assert names == [*facts, "history_staff", "history_design", "history_counterparty", "history_location"]
+
+
+def test_the_script_that_prepares_a_warehouse_is_the_one_in_the_documents():
+    text = (ROOT / "docs" / "sql" / "create_warehouse.sql").read_text()
+    assert text == render(Places("public", "etl"))
