@@ -77,7 +77,7 @@ class Settings(BaseModel):
     freshness_minutes: int = Field(default=30, ge=10)
     source_schema: str = Field(default="public", min_length=1)
     source_tls: TlsMode = "verify-full"
-    warehouse_schema: str = Field(default="public", min_length=1)
+    warehouse_schema: str = Field(default="public", pattern=r"^[^%]+$")
     warehouse_purchase_orders: Literal["fact_purchase_orders", "fact_purchase_order"] = "fact_purchase_orders"
     warehouse_tls: TlsMode = "verify-full"
     extract_seconds: int = Field(default=780, ge=10, le=780)

@@ -81,13 +81,6 @@ class Reconciliation:
             told = self._publication.tables[name]
             if self._is_counted_whole(table):
                 found = self._current(table, told)
-                self._connection.execute(
-                    sql.SQL(
-                        "insert into {} as v (table_name, batch) values (%s, %s) on conflict (table_name) do update "
-                        "set batch = excluded.batch, verified_at = clock_timestamp()"
-                    ).format(self._places.own(VERIFICATION)),
-                    (name, self._publication.batch),
-                )
                 if table.kind is Kind.FACT:
                     self._check_records(table)
             elif name in self._brought:
@@ -96,6 +89,17 @@ class Reconciliation:
                 continue
             if found != Figures(told.current_keys, told.key_checksum):
                 raise ReconciliationError(self._message(table, told, found))
+            if self._is_first or self._is_counted_whole(table):  # what was brought to an empty table is the whole
+                self._remember(name)
+
+    def _remember(self, name: str) -> None:
+        self._connection.execute(
+            sql.SQL(
+                "insert into {} as v (table_name, batch) values (%s, %s) on conflict (table_name) do update "
+                "set batch = excluded.batch, verified_at = clock_timestamp()"
+            ).format(self._places.own(VERIFICATION)),
+            (name, self._publication.batch),
+        )
 
     def _is_counted_whole(self, table: StarTable) -> bool:
         told = self._publication.tables[table.name]

@@ -10,10 +10,8 @@ import pytest
 from contracts.errors import DamagedDocumentError, StorageError
 from contracts.layout import manifest_key, publication_key
 from lambdas.errors import (
-    PrivilegeError,
     PublicationGapError,
     ReconciliationError,
-    WarehouseSchemaError,
     WarehouseWriteError,
 )
 from lambdas.load.handler import load
@@ -143,57 +141,6 @@ def test_nothing_is_begun_when_the_time_runs_out(pipeline, lake):
     remaining = iter([900, 30, 30])
     assert load(LoadSettings(), lambda: next(remaining))["loaded"] == [1]
     assert pipeline.load()["loaded"] == [2]
-
-
-def test_a_warehouse_in_another_schema(pipeline, lake, monkeypatch):
-    monkeypatch.setenv("WAREHOUSE_SCHEMA", 'star "one"')
-    lake.publish({"dim_staff": STAFF})
-    pipeline.load()
-    assert pipeline.warehouse('select count(*) from "star ""one""".dim_staff') == [(3,)]
-    assert pipeline.warehouse("select to_regclass('public.dim_staff')") == [(None,)]
-
-
-def test_an_existing_warehouse_is_used_and_its_extra_columns_left_alone(pipeline, lake):
-    lake.publish({"dim_staff": STAFF})
-    pipeline.load()
-    with psycopg.connect(pipeline.warehouse_url) as connection:
-        connection.execute("alter table dim_staff add column note text default 'kept'")
-        connection.execute("alter table dim_staff alter column first_name type text")
-    lake.publish({"dim_staff": STAFF[:1]})
-    assert pipeline.load()["loaded"] == [2]
-
-
-def test_a_differing_warehouse_is_named_before_anything_is_loaded(pipeline, lake):
-    lake.publish({"dim_staff": STAFF})
-    pipeline.load()
-    with psycopg.connect(pipeline.warehouse_url) as connection:
-        connection.execute("alter table dim_staff drop column email_address")
-        connection.execute("alter table dim_date alter column day_name type char(9)")
-        connection.execute("alter table dim_location add column must text not null")
-    lake.publish({"dim_staff": STAFF})
-    with pytest.raises(WarehouseSchemaError) as refused:
-        pipeline.load()
-    for text in (
-        "dim_staff.email_address is missing",
-        "dim_date.day_name is character(9)",
-        "dim_location.must is unknown",
-    ):
-        assert text in str(refused.value)
-
-
-def test_a_missing_privilege_is_explained(pipeline, lake):
-    role = "loader_" + pipeline.database
-    lake.publish({"dim_staff": STAFF})
-    with psycopg.connect(pipeline.warehouse_url) as connection:
-        connection.execute(f"create role {role} login password 'pw'")
-    from local.urls import secret_from_url
-
-    url = pipeline.warehouse_url.replace("postgres:secret-warehouse", f"{role}:pw")
-    pipeline.servers.client("secretsmanager").put_secret_value(
-        SecretId=pipeline.secrets["warehouse"], SecretString=secret_from_url(url, "warehouse")
-    )
-    with pytest.raises(PrivilegeError, match="may not create tables"):
-        pipeline.load()
 
 
 def test_a_warehouse_whose_ledger_breaks_is_explained(pipeline, lake):

@@ -210,6 +210,15 @@ class LakeModel(RuleBasedStateMachine):
         self._change("sales_order", data.draw(st.sampled_from(self._orders())), units_sold=units)
 
     @precondition(lambda self: self.source["sales_order"])
+    @rule(data=st.data())
+    def change_an_order_and_change_it_back(self, data):
+        key = data.draw(st.sampled_from(self._orders()))
+        before = self.source["sales_order"][key]["units_sold"]
+        for units in ("7", before):
+            self._change("sales_order", key, units_sold=units)
+            self.batch(keys=False, again=False)
+
+    @precondition(lambda self: self.source["sales_order"])
     @rule(data=st.data(), day=st.sampled_from([GOOD, BAD]))
     def spoil_or_mend_an_order(self, data, day):
         self._change("sales_order", data.draw(st.sampled_from(self._orders())), agreed_delivery_date=day)
@@ -236,6 +245,9 @@ class LakeModel(RuleBasedStateMachine):
             self.changed[name].add(key)
 
     @rule(keys=st.booleans(), again=st.booleans())
+    def read_the_source(self, keys, again):
+        self.batch(keys, again)
+
     def batch(self, keys, again):
         """`again`: rows that did not change are read once more, as when a transaction stays open."""
         read = {name: set(rows) for name, rows in self.changed.items() if rows}
