@@ -74,6 +74,15 @@ def insert_missing(table: StarTable, places: Places, staged: sql.Composable) -> 
     )
 
 
+def differing_keys(table: StarTable, places: Places, staged: sql.Composable) -> sql.Composed:
+    """Return the query of the keys, as ``key``, whose rows are not those of `staged`, however many each has."""
+    rows = {"live": places.table(table), "stage": staged, "columns": names(table.column_names)}
+    return sql.SQL(
+        "select {key} as key from (select {columns} from {live} except all select {columns} from {stage}) gone union "
+        "select {key} from (select {columns} from {stage} except all select {columns} from {live}) come"
+    ).format(key=sql.Identifier(table.key), **rows)
+
+
 def key(table: StarTable, alias: str) -> sql.Composed:
     """Return a table's key as the integer that checksums are made of: of a day, days since 1970."""
     column = sql.Identifier(alias, table.key)

@@ -16,7 +16,7 @@ from lambdas.load.binary import HEADER, TRAILER, encode
 from lambdas.load.places import BATCH, BATCH_TABLE, Places
 from lambdas.load.reconciliation import Reconciliation
 from lambdas.load.schema import prepare
-from lambdas.load.statements import delete_others, insert_missing, names, stage, undelete, upsert
+from lambdas.load.statements import differing_keys, names, stage, undelete, upsert
 
 #: Serialises loads of one warehouse: the name of the platform as a number.
 LOCK = int.from_bytes(b"totesys", "big")
@@ -117,12 +117,23 @@ class Warehouse:
         return received
 
     def replace(self, table: StarTable, batches: Iterable[pa.RecordBatch]) -> int:
-        """Make a table's content the given rows; what is equal is left alone."""
-        staged = sql.Identifier(f"stage_{table.name}")
-        self.connection.execute(stage(f"stage_{table.name}", table.column_names, self.places.table(table)))
+        """Make a history's content the given rows; keys whose rows are equal are left alone."""
+        staged, live = sql.Identifier(f"stage_{table.name}"), self.places.table(table)
+        self.connection.execute(stage(f"stage_{table.name}", table.column_names, live))
         received = self.copy(table, staged, batches)
-        self.connection.execute(delete_others(table, self.places, staged))
-        self.connection.execute(insert_missing(table, self.places, staged))
+        self.connection.execute(
+            sql.SQL("create temporary table {} on commit drop as ").format(sql.Identifier(f"keys_{table.name}"))
+            + differing_keys(table, self.places, staged)
+        )
+        among = sql.SQL("{} in (select key from {})").format(
+            sql.Identifier(table.key), sql.Identifier(f"keys_{table.name}")
+        )
+        self.connection.execute(sql.SQL("delete from {} where {}").format(live, among))
+        self.connection.execute(
+            sql.SQL("insert into {live} ({columns}) select {columns} from {stage} where {among}").format(
+                live=live, columns=names(table.column_names), stage=staged, among=among
+            )
+        )
         return received
 
     def delete(self, publication: Publication, batches: Iterable[pa.RecordBatch]) -> int:

@@ -9,6 +9,7 @@ from contracts.layout import publication_key
 from contracts.star import FACT_PAYMENT, LAKE_TABLES, STAR_TABLES
 from glue_jobs.errors import ConflictError, ReplayError
 from glue_jobs.lake import Lake
+from tests.support.publications import dump, use_warehouse
 
 
 def _content(lake, name):
@@ -115,3 +116,31 @@ def test_g11_a_replay_never_goes_into_the_live_database(pipeline, spark):
         pipeline.transform(spark, mode="replay", **{"from": 3, "to": 2, "into": f"{pipeline.database}_replay"})
     with pytest.raises(ReplayError, match="no whole batch"):
         pipeline.transform(spark, mode="replay", **{"from": 8, "to": 9, "into": f"{pipeline.database}_replay"})
+
+
+def test_g11_a_warehouse_is_rebuilt_from_the_files_that_the_job_lists(pipeline, spark, monkeypatch):
+    """Compacted files, deletions and returned rows among them; what is committed and not published is left out."""
+    pipeline.run(spark)
+    for number in range(2):
+        _change(pipeline, number)
+        pipeline.run(spark)
+    with pipeline.source() as connection:
+        row = connection.execute("delete from payment where payment_id = 3 returning *").fetchone()
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        connection.execute(f"insert into payment values ({', '.join(['%s'] * len(row))})", row)
+    pipeline.run(spark)
+    pipeline.transform(spark, mode="maintain", keep_days=0)
+    before = dump(pipeline.warehouse_url)
+    _change(pipeline, 7)
+    pipeline.extract()
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr("contracts.store.Bucket.put_once", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        pipeline.transform(spark)
+    pipeline.transform(spark, mode="list")
+    use_warehouse(pipeline, pipeline.servers.create_database(pipeline.servers.warehouse))
+    assert pipeline.load({"step": "rebuild"})["done"]
+    assert dump(pipeline.warehouse_url) == before
+    pipeline.transform(spark)
+    pipeline.load()
+    pipeline.assert_equal()

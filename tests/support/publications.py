@@ -53,13 +53,23 @@ def publish_some(lake):
             "fact_payment": [payment(2, True)],
             "dim_staff_history": [
                 (1, "Ann", "O'Keefe", "Sales", None, "a@x", moment(1), moment(2), False),
+                (1, "Ann", "Smith", "Sales", None, "a@x", moment(2), moment(2), False),  # the clock was set back
                 (1, "Ann", "Smith", "Sales", None, "a@x", moment(2), None, True),
                 (2, "Bö", "", "HR", "", 'b,\n"x"', moment(2), None, True),
             ],
         }
     )
     lake.publish(
-        {"fact_sales_order": [order(2, 12)]},
+        {
+            "fact_sales_order": [order(2, 12)],
+            "dim_staff_history": [
+                (1, "Ann", "O'Keefe", "Sales", None, "a@x", moment(1), moment(2), False),
+                (1, "Ann", "Smith", "Sales", None, "a@x", moment(2), moment(2), False),
+                (1, "Ann", "Smith", "Sales", None, "a@x", moment(2), moment(3), False),
+                (1, "Ann", "Jones", "Sales", None, "a@x", moment(3), None, True),
+                (2, "Bö", "", "HR", "", 'b,\n"x"', moment(2), None, True),
+            ],
+        },
         deleted={"sales_order": [3], "transaction": [3], "payment": [3]},
     )
 

@@ -1,0 +1,109 @@
+"""What passes by itself is tried again: locks that others hold, sessions that are ended, servers that restart."""
+
+import threading
+import time
+
+import psycopg
+import pytest
+
+from lambdas.errors import DatabaseUnreachableError, WarehouseBusyError, WarehouseWriteError
+from lambdas.load import handler
+from lambdas.load.warehouse import Warehouse
+from tests.support.lake import FakeLake
+from tests.support.publications import publish_some, use_warehouse
+
+
+@pytest.fixture
+def lake(pipeline):
+    lake = FakeLake(pipeline)
+    publish_some(lake)
+    pipeline.load()
+    lake.publish({"dim_staff": [(1, "Ann", "Jones", "Sales", None, "a@x")]})
+    return lake
+
+
+def test_g3_a_lock_that_somebody_holds_is_waited_for_again_and_again(pipeline, lake, monkeypatch):
+    monkeypatch.setenv("LOCK_TIMEOUT_SECONDS", "1")
+    with psycopg.connect(pipeline.warehouse_url) as other:
+        other.execute("lock table dim_staff in share mode")
+        threading.Timer(2.5, other.rollback).start()
+        started = time.monotonic()
+        assert pipeline.load()["loaded"] == [4]
+        assert time.monotonic() - started > 2
+
+
+def test_g3_a_lock_that_is_never_given_back_is_told(pipeline, lake, monkeypatch):
+    monkeypatch.setenv("LOCK_TIMEOUT_SECONDS", "1")
+    monkeypatch.setattr(handler, "ATTEMPTS", 2)
+    with psycopg.connect(pipeline.warehouse_url) as other:
+        other.execute("lock table dim_staff in share mode")
+        with pytest.raises(WarehouseBusyError, match=r"batch 4: LockNotAvailable \(55P03"):
+            pipeline.load()
+
+
+def test_g3_a_session_that_an_operator_ends_begins_again(pipeline, lake, monkeypatch):
+    plain, ended = Warehouse.write, []
+
+    def write(self, table, *arguments):
+        if not ended:
+            ended.append(table)
+            with psycopg.connect(pipeline.warehouse_url, autocommit=True) as other:
+                other.execute("select pg_terminate_backend(%s)", (self.connection.info.backend_pid,))
+        return plain(self, table, *arguments)
+
+    monkeypatch.setattr(Warehouse, "write", write)
+    assert pipeline.load()["loaded"] == [4] and ended
+
+
+def test_g3_a_serialization_failure_is_tried_again(pipeline, lake, monkeypatch):
+    plain, failed = Warehouse.write, []
+
+    def write(self, table, *arguments):
+        if len(failed) < 2:
+            failed.append(table)
+            self.connection.execute("do $$ begin raise serialization_failure; end $$")
+        return plain(self, table, *arguments)
+
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    monkeypatch.setattr(Warehouse, "write", write)
+    assert pipeline.load()["loaded"] == [4] and len(failed) == 2
+
+
+def test_what_does_not_pass_by_itself_is_told_at_once(pipeline, lake, monkeypatch):
+    tried = []
+
+    def write(self, *_):
+        tried.append(self)
+        self.connection.execute("select 1 / 0")
+
+    monkeypatch.setattr(Warehouse, "write", write)
+    with pytest.raises(WarehouseWriteError, match="DivisionByZero"):
+        pipeline.load()
+    assert len(tried) == 1
+
+
+def test_a_warehouse_that_is_away_is_tried_until_the_time_is_out(pipeline, lake, monkeypatch):
+    waits = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    use_warehouse(pipeline, "postgresql://u:p@127.0.0.1:1/nowhere")
+    with pytest.raises(DatabaseUnreachableError):
+        pipeline.load()
+    assert len(waits) == handler.ATTEMPTS - 1
+    assert all(0 < wait <= 21 for wait in waits) and waits[-1] > waits[0]
+
+
+def test_a_standby_is_not_written_to(pipeline, lake, monkeypatch):
+    """After a failover the old address may answer, and refuse every write."""
+    monkeypatch.setattr(handler, "ATTEMPTS", 2)
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    with psycopg.connect(pipeline.warehouse_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"alter database {name} set default_transaction_read_only = on")
+    with pytest.raises(DatabaseUnreachableError):
+        pipeline.load()
+
+
+def test_seconds_to_the_warehouse_are_told_by_table(pipeline, lake, capsys):
+    pipeline.load()
+    lines = [line for line in capsys.readouterr().out.splitlines() if "TableTimeToWarehouse" in line]
+    assert len(lines) == 1 and '"table":"dim_staff"' in lines[0] and '"service":' in lines[0]
