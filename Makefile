@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo check test stress bench-extract bench-transform model load-faults format lint types unit synth deploy dictionary warehouse-script lock clean
+.PHONY: help setup demo check test stress bench-extract bench-transform bench-load model load-faults format lint types unit synth deploy dictionary warehouse-script lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ load-faults: setup ## kill, cut off and refuse the load before and after each of
 
 bench-transform: setup ## the job against DuckDB on the same files (ROWS=1000000)
 	$(PY) -m bench.transform --rows $(or $(ROWS),1000000)
+
+bench-load: setup ## the load against psql's \copy into an identical table (ROWS=1000000)
+	$(PY) -m bench.load --rows $(or $(ROWS),1000000)
 
 .cache/dlt/.ready: bench/dlt-requirements.txt
 	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) .cache/dlt

@@ -5,22 +5,18 @@ Prints wall times, their ratio and the peak memory of the extracting process, fo
 """
 
 import argparse
-import json
-import os
-import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-import boto3
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from local.aws import REGION, Aws, credentials
+from bench.processes import client, create_bucket, run, scratch, tell
+from local.aws import Aws, credentials
 from local.home import ROOT, Home
 from local.postgres import PostgresServer, binaries
 from local.simulator.business import create_schema, seed
@@ -46,7 +42,7 @@ def main() -> None:
     if options.child:
         _extract_here()
         return
-    directory = Path(tempfile.mkdtemp(dir=_scratch()))
+    directory = scratch()
     try:
         _measure(directory, options.rows, options.rounds, options.dlt)
     finally:
@@ -114,18 +110,14 @@ def _psql(url: str, file: Path) -> float:
 
 def _prepare(url: str, environment: dict[str, str], number: int) -> dict[str, str]:
     """Make a bucket and a secret for one round."""
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
     endpoint = environment["AWS_ENDPOINT_URL"]
     bucket, secret = f"bench-{number}", f"bench-{number}"
-    session.client("s3", endpoint_url=endpoint).create_bucket(
-        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
-    session.client("secretsmanager", endpoint_url=endpoint).create_secret(
-        Name=secret, SecretString=secret_from_url(url, "source")
-    )
+    create_bucket(client("s3", endpoint), bucket)
+    client("secretsmanager", endpoint).create_secret(Name=secret, SecretString=secret_from_url(url, "source"))
     return {
         **environment,
         "INGESTION_BUCKET": bucket,
+        "PROCESSED_BUCKET": bucket,
         "SOURCE_SECRET": secret,
         "SOURCE_TLS": "prefer",
         "COMPRESS_PARTS": "true",
@@ -133,7 +125,7 @@ def _prepare(url: str, environment: dict[str, str], number: int) -> dict[str, st
 
 
 def _child(variables: dict[str, str]) -> dict[str, float]:
-    return _run([sys.executable, "-m", "bench.extract", "--child"], variables)
+    return run([sys.executable, "-m", "bench.extract", "--child"], variables)
 
 
 def _dlt(python: Path, url: str, directory: Path) -> dict[str, float]:
@@ -141,21 +133,11 @@ def _dlt(python: Path, url: str, directory: Path) -> dict[str, float]:
     scratch.mkdir()
     script = str(ROOT / "bench" / "dlt_baseline.py")
     try:
-        return _run(
+        return run(
             [str(python), script, url, str(scratch)], {"RUNTIME__DLTHUB_TELEMETRY": "false", "HOME": str(scratch)}
         )
     finally:
         shutil.rmtree(scratch)
-
-
-def _run(command: list[str], variables: dict[str, str]) -> dict[str, float]:
-    """Run a measured process; its last line of output is its figures."""
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def _extract_here() -> None:
@@ -166,19 +148,12 @@ def _extract_here() -> None:
     started = time.monotonic()
     outcome = extract(ExtractSettings())
     seconds = time.monotonic() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "rows": outcome["rows"].get("sales_order", 0), "peak": peak}))
+    tell(seconds=seconds, rows=outcome["rows"].get("sales_order", 0))
 
 
 def _cells(baseline: float, measured: dict[str, float]) -> list[str]:
     ratio = measured["seconds"] / baseline
     return [f"{measured['seconds']:.2f} s", f"{ratio:.2f}", f"{measured['peak']:.0f} MiB"]
-
-
-def _scratch() -> Path:
-    directory = ROOT / "build"
-    directory.mkdir(exist_ok=True)
-    return directory
 
 
 if __name__ == "__main__":

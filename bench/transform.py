@@ -10,87 +10,30 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import duckdb
 import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench.processes import client, create_bucket, scratch
+from bench.rows import BASELINE, CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
 from contracts.batch import Manifest, Part, SourceIdentity, TableExtract
 from contracts.checksum import mix_sql
 from contracts.document import FORMAT
 from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket, newest_publication_number, read_publication
-from local.aws import ACCOUNT, REGION, Aws, credentials
+from local.aws import ACCOUNT, Aws, credentials
 from local.home import ROOT, Home
 from local.spark import write_spark_defaults
 from local.tools import java_home
 
 INGESTION, PROCESSED, DATABASE = "bench-ingestion", "bench-processed", "bench"
-#: Rows in a part: about 64 MB of the widest table.
-PART_ROWS = 600_000
-#: Orders a day in the benchmark's history: every month of it has the same share, however many there are.
-MONTHS = 36
-
-STAMP = "strftime({0}, '%Y-%m-%d %H:%M:%S') || case when n % 1000 = 0 then '' else '.' || rtrim(printf('%03d', n % 1000), '0') end"
-CREATED = f"make_timestamp(1667260800000000 + (n * {MONTHS} * 30 * 86400 // {{rows}}) * 1000000)"
-#: Source table → its columns for row number n, as PostgreSQL's COPY writes them.
-ROWS = {
-    "sales_order": "n as sales_order_id, {stamp} as created_at, {stamp} as last_updated, n % 10 + 1 as design_id, n % 20 + 1 as staff_id, "
-    "n % 20 + 1 as counterparty_id, 1000 + n % 99000 + {change} as units_sold, printf('%.2f', (2 + (n % 200) / 100.0)::double) as unit_price, "
-    "n % 3 + 1 as currency_id, strftime({created} + interval 3 day, '%Y-%m-%d') as agreed_delivery_date, "
-    "strftime({created} + interval 2 day, '%Y-%m-%d') as agreed_payment_date, n % 30 + 1 as agreed_delivery_location_id",
-    "transaction": "n as transaction_id, 'SALE' as transaction_type, n as sales_order_id, null as purchase_order_id, "
-    "{stamp} as created_at, {stamp} as last_updated",
-    "payment": "n as payment_id, {stamp} as created_at, {stamp} as last_updated, n as transaction_id, n % 20 + 1 as counterparty_id, "
-    "printf('%.2f', (1000 + n % 100000 + {change})::double) as payment_amount, n % 3 + 1 as currency_id, 1 as payment_type_id, "
-    "case when n % 3 = 0 then 't' else 'f' end as paid, strftime({created} + interval 2 day, '%Y-%m-%d') as payment_date, "
-    "12345678 as company_ac_number, 87654321 as counterparty_ac_number",
-    "address": "n as address_id, 'Line ' || n as address_line_1, null as address_line_2, '' as district, 'Leeds' as city, '0' || n as "
-    "postal_code, 'Mali' as country, '1' as phone, {stamp} as created_at, {stamp} as last_updated",
-    "counterparty": "n as counterparty_id, 'O''Keefe, ' || n as counterparty_legal_name, n as legal_address_id, null as commercial_contact, "
-    "null as delivery_contact, {stamp} as created_at, {stamp} as last_updated",
-    "currency": "n as currency_id, ['GBP', 'USD', 'EUR'][n] as currency_code, {stamp} as created_at, {stamp} as last_updated",
-    "department": "n as department_id, 'D' || n as department_name, 'Leeds' as location, null as manager, {stamp} as created_at, {stamp} as "
-    "last_updated",
-    "design": "n as design_id, {stamp} as created_at, 'Design' as design_name, '/x' as file_location, n || '.json' as file_name, {stamp} as "
-    "last_updated",
-    "staff": "n as staff_id, 'A' as first_name, 'B' as last_name, n % 8 + 1 as department_id, 'a@b' as email_address, {stamp} as created_at, "
-    "{stamp} as last_updated",
-    "payment_type": "n as payment_type_id, 'SALES_RECEIPT' as payment_type_name, {stamp} as created_at, {stamp} as last_updated",
-}
-SIZES = {
-    "address": 30,
-    "counterparty": 20,
-    "currency": 3,
-    "department": 8,
-    "design": 10,
-    "staff": 20,
-    "payment_type": 1,
-}
-LARGE = ("sales_order", "transaction", "payment")
-
-_MOMENTS = """created_at::date as created_date, strftime(created_at, '%H:%M:%S.%g') as created_time,
-last_updated::date as last_updated_date, strftime(last_updated, '%H:%M:%S.%g') as last_updated_time"""
-#: The same tables, lineage columns and monthly partitions included.
-BASELINE = {
-    "fact_sales_order": f"""select sales_order_id as sales_record_id, sales_order_id, {_MOMENTS}, staff_id as sales_staff_id,
-counterparty_id, units_sold, unit_price::decimal(10,2) as unit_price, currency_id, design_id, agreed_payment_date::date as
-agreed_payment_date, agreed_delivery_date::date as agreed_delivery_date, agreed_delivery_location_id from read_csv('{{sales_order}}',
-header=true)""",
-    "dim_transaction": """select transaction_id, transaction_type, sales_order_id::int as sales_order_id,
-purchase_order_id::int as purchase_order_id from read_csv('{transaction}', header=true)""",
-    "fact_payment": f"""select payment_id as payment_record_id, payment_id, {_MOMENTS}, transaction_id, counterparty_id,
-payment_amount::decimal(10,2) as payment_amount, currency_id, payment_type_id, paid, payment_date::date as payment_date
-from read_csv('{{payment}}', header=true)""",
-}
 
 
 def main() -> None:
@@ -99,7 +42,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--increments", type=int, default=3)
     options = parser.parse_args()
-    directory = Path(tempfile.mkdtemp(dir=_scratch()))
+    directory = scratch()
     try:
         Bench(directory, options.rows).run(options.increments)
     finally:
@@ -148,12 +91,11 @@ class Bench:
 
     def _prepare(self) -> None:
         self._environment = {**credentials(), "AWS_ENDPOINT_URL": self._aws.start()}
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
         endpoint = self._environment["AWS_ENDPOINT_URL"]
-        self._s3 = session.client("s3", endpoint_url=endpoint)
+        self._s3 = client("s3", endpoint)
         for bucket in (INGESTION, PROCESSED):
-            self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        session.client("glue", endpoint_url=endpoint).create_database(
+            create_bucket(self._s3, bucket)
+        client("glue", endpoint).create_database(
             DatabaseInput={"Name": DATABASE, "LocationUri": f"s3://{PROCESSED}/star"}
         )
 
@@ -300,12 +242,6 @@ def _family(pid: int) -> list[psutil.Process]:
         return [process, *process.children(recursive=True)]
     except psutil.Error:
         return []
-
-
-def _scratch() -> Path:
-    directory = ROOT / "build"
-    directory.mkdir(exist_ok=True)
-    return directory
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from contracts.errors import StorageError
 from contracts.publication import DataFile
 from contracts.table import StarTable
 
-#: Rows decoded at a time; with the widest table about 10 MB.
-BATCH_ROWS = 32_768
+#: Rows decoded at a time: while the server works on some, the next ones are made ready.
+BATCH_ROWS = 8_192
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,245 @@
+r"""``make bench-load``: the load against ``psql``'s \copy of the same rows as CSV into an identical table.
+
+Prints wall times, their ratio and the peak memory of the loading process, for a first publication of `--rows` sales
+orders, and the time for a publication of 100 further ones. The dimensions are there before, in both.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from bench.processes import client, create_bucket, run, scratch, tell
+from contracts.checksum import mix_sql
+from contracts.document import FORMAT
+from contracts.layout import publication_key
+from contracts.publication import EMPTY, DataFile, Publication, TablePublication
+from contracts.star import LAKE_TABLES, STAR_TABLES
+from contracts.store import Bucket
+from lambdas.load.ddl import create_star
+from lambdas.load.places import Places
+from local.aws import Aws, credentials
+from local.home import Home
+from local.postgres import PostgresServer, binaries
+from local.urls import secret_from_url
+
+FACT = "fact_sales_order"
+#: Rows of a data file, and of a row group of it: about what the job writes.
+FILE_ROWS, GROUP_ROWS = 500_000, 100_000
+
+_DAY = "date '2022-11-03' + (n % 700)::int"
+DIMENSIONS = {
+    "dim_date": "select date '2022-01-01' + n::int as date_id, 2022 as year, 1 as month, 1 as day, 1 as day_of_week, "
+    "'Monday' as day_name, 'January' as month_name, 1 as quarter from range(0, 1461) r(n)",
+    "dim_staff": "select n::int as staff_id, 'A' as first_name, 'B' as last_name, 'Sales' as department_name, null::varchar "
+    "as location, 'a@b' as email_address from range(1, 21) r(n)",
+    "dim_location": "select n::int as location_id, 'x' as address_line_1, null::varchar as address_line_2, null::varchar as "
+    "district, 'Leeds' as city, '0' as postal_code, 'Mali' as country, '1' as phone from range(1, 31) r(n)",
+    "dim_currency": "select n::int as currency_id, 'GBP' as currency_code, 'Pound' as currency_name from range(1, 4) r(n)",
+    "dim_design": "select n::int as design_id, 'x' as design_name, '/x' as file_location, 'x' as file_name from range(1, 474) r(n)",
+    "dim_counterparty": "select n::int as counterparty_id, 'x' as counterparty_legal_name, 'x' as "
+    "counterparty_legal_address_line_1, null::varchar as counterparty_legal_address_line_2, null::varchar as "
+    "counterparty_legal_district, 'x' as counterparty_legal_city, 'x' as counterparty_legal_postal_code, 'x' as "
+    "counterparty_legal_country, 'x' as counterparty_legal_phone_number from range(1, 21) r(n)",
+}
+ORDERS = (
+    f"select n as sales_record_id, n::int as sales_order_id, {_DAY} as created_date, printf('%02d:%02d:%02d.%03d', n % 24, n % 60, "
+    f"n % 60, n % 1000) as created_time, {_DAY} as last_updated_date, printf('%02d:%02d:%02d.%03d', n % 24, n % 60, n % 60, n % 1000) "
+    f"as last_updated_time, (n % 20 + 1)::int as sales_staff_id, (n % 20 + 1)::int as counterparty_id, (1000 + n % 99000)::int as "
+    f"units_sold, (2 + (n % 200) / 100.0)::decimal(10,2) as unit_price, (n % 3 + 1)::int as currency_id, (n % 473 + 1)::int as "
+    f"design_id, {_DAY} + 2 as agreed_payment_date, {_DAY} + 3 as agreed_delivery_date, (n % 30 + 1)::int as "
+    f"agreed_delivery_location_id from range({{low}}, {{high}}) r(n)"
+)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        _load_here()
+        return
+    directory = scratch()
+    try:
+        Bench(directory, options.rows).run(options.rounds)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class Bench:
+    """One lake of publications in `directory`: dimensions, `rows` orders, and 100 further ones."""
+
+    def __init__(self, directory: Path, rows: int) -> None:
+        self._directory = directory
+        self._rows = rows
+        self._home = Home(directory / "home")
+        self._home.create()
+        self._aws = Aws(self._home)
+        self._server = PostgresServer(directory / "warehouse", password="bench", database="warehouse")  # noqa: S106
+        self._database = duckdb.connect()
+        self._tables: dict[str, TablePublication] = dict.fromkeys(LAKE_TABLES, EMPTY)
+
+    def run(self, rounds: int) -> None:
+        """Measure, and print."""
+        console = Console(width=None if sys.stdout.isatty() else 120)
+        try:
+            with console.status(f"generating {self._rows:,} sales orders"):
+                self._environment = {**credentials(), "AWS_ENDPOINT_URL": self._aws.start()}
+                self._s3 = client("s3", self._environment["AWS_ENDPOINT_URL"])
+                for bucket in ("bench-ingestion", "bench-processed"):
+                    create_bucket(self._s3, bucket)
+                self._server.start()
+                csv = self._generate()
+            table = Table(title=f"{self._rows:,} sales orders", title_justify="left")
+            for column in ("round", "psql \\copy", "load", "ratio", "peak memory", "100 further orders"):
+                table.add_column(column, justify="right")
+            for number in range(1, rounds + 1):
+                with console.status(f"round {number}"):
+                    baseline = self._psql(csv, f"psql_{number}")
+                    loaded, further = self._load(f"load_{number}")
+                cells = [f"{baseline:.2f} s", f"{loaded['seconds']:.2f} s", f"{loaded['seconds'] / baseline:.2f}"]
+                table.add_row(str(number), *cells, f"{loaded['peak']:.0f} MiB", f"{further['seconds']:.2f} s")
+            console.print(table)
+        finally:
+            self._aws.stop()
+            self._server.stop()
+
+    def _generate(self) -> Path:
+        """Write publications 1 and 2, keep 3 for later, and write the orders as CSV."""
+        for name, select in DIMENSIONS.items():
+            self._write(name, 1, select, 0)
+        self._publish(1)
+        for low in range(1, self._rows + 1, FILE_ROWS):
+            high = min(low + FILE_ROWS, self._rows + 1)
+            self._write(FACT, 2, ORDERS.format(low=low, high=high), low)
+        self._publish(2)
+        csv = self._directory / "orders.csv"
+        orders = ORDERS.format(low=1, high=self._rows + 1)
+        self._database.execute(f"copy ({orders}) to '{csv}' (format csv, header)")
+        further = ORDERS.format(low=self._rows + 1, high=self._rows + 101)
+        self._write(FACT, 3, further, self._rows + 1)
+        self._last = self._publication(3)
+        return csv
+
+    def _write(self, name: str, batch: int, select: str, first: int) -> None:
+        """Write one data file and add its figures to the table's."""
+        file = self._directory / "part.parquet"
+        self._database.execute(
+            f"copy (select *, {batch}::int as batch_id from ({select})) to '{file}' (format parquet, compression zstd, "
+            f"row_group_size {GROUP_ROWS})"
+        )
+        key = STAR_TABLES[name].key
+        number = f"({key} - date '1970-01-01')" if name == "dim_date" else key
+        rows, checksum, lowest, highest = self._one(
+            f"select count(*), sum({mix_sql(number)}), min({number}), max({number}) from ({select})"
+        )
+        path = f"star/{name}/data/{batch}-{first}.parquet"
+        size = file.stat().st_size
+        self._s3.upload_file(str(file), "bench-processed", path)
+        before = self._tables[name]
+        is_same = bool(before.files) and f"/{batch}-" in before.files[0].key
+        data = DataFile(path, size, rows)
+        self._tables[name] = replace(
+            before,
+            snapshot_id="1",
+            files=(*before.files, data) if is_same else (data,),
+            inserted=before.inserted + rows if is_same else rows,
+            first_record_id=before.first_record_id if is_same else max(first, 1),
+            last_record_id=highest,
+            current_keys=before.current_keys + rows,
+            key_checksum=before.key_checksum + int(checksum),
+            lowest_key=min(before.lowest_key, lowest) if before.files else lowest,
+            highest_key=highest,
+        )
+
+    def _publication(self, batch: int) -> Publication:
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        tables = {
+            name: table if table.files and f"/{batch}-" in table.files[0].key else replace(table, files=(), inserted=0)
+            for name, table in self._tables.items()
+        }
+        return Publication(FORMAT, batch, batch, now, now, tables)
+
+    def _publish(self, batch: int) -> None:
+        Bucket(self._s3, "bench-processed").put_once(publication_key(batch), self._publication(batch).to_json())
+
+    def _one(self, statement: str) -> Any:
+        return self._database.execute(statement).fetchone()
+
+    def _create(self, name: str) -> str:
+        with psycopg.connect(self._server.url, autocommit=True) as connection:
+            connection.execute(f"create database {name}")
+        return self._server.url.rsplit("/", 1)[0] + f"/{name}"
+
+    def _psql(self, csv: Path, name: str) -> float:
+        """Copy the orders with psql into a table with the same keys, foreign keys and index."""
+        url = self._create(name)
+        with psycopg.connect(url) as connection:
+            for table in STAR_TABLES.values():
+                for statement in create_star(Places("public", "etl"), table):
+                    connection.execute(statement)
+            for dimension, select in DIMENSIONS.items():
+                rows = self._database.execute(select).fetchall()
+                marks = ", ".join(["%s"] * len(rows[0]))
+                connection.cursor().executemany(f"insert into {dimension} values ({marks})", rows)
+        started = time.monotonic()
+        command = f"\\copy {FACT} from '{csv}' (format csv, header)"
+        subprocess.run([str(binaries() / "psql"), url, "-qc", command], check=True)
+        seconds = time.monotonic() - started
+        self._drop(name)
+        return seconds
+
+    def _load(self, name: str) -> tuple[dict[str, float], dict[str, float]]:
+        """Load the dimensions, then, measured, the orders and the 100 further ones, each in a process of its own."""
+        url = self._create(name)
+        secrets = client("secretsmanager", self._environment["AWS_ENDPOINT_URL"])
+        secrets.create_secret(Name=name, SecretString=secret_from_url(url, "warehouse"))
+        variables = {
+            **self._environment,
+            "INGESTION_BUCKET": "bench-ingestion",
+            "PROCESSED_BUCKET": "bench-processed",
+            "WAREHOUSE_SECRET": name,
+            "WAREHOUSE_TLS": "prefer",
+        }
+        command, third = [sys.executable, "-m", "bench.load", "--child"], publication_key(3)
+        orders = self._s3.get_object(Bucket="bench-processed", Key=publication_key(2))["Body"].read()
+        for key in (publication_key(2), third):
+            self._s3.delete_object(Bucket="bench-processed", Key=key)
+        run(command, variables)
+        self._s3.put_object(Bucket="bench-processed", Key=publication_key(2), Body=orders)
+        loaded = run(command, variables)
+        self._s3.put_object(Bucket="bench-processed", Key=third, Body=self._last.to_json())
+        further = run(command, variables)
+        self._drop(name)
+        return loaded, further
+
+    def _drop(self, name: str) -> None:
+        with psycopg.connect(self._server.url, autocommit=True) as connection:
+            connection.execute(f"drop database {name}")
+
+
+def _load_here() -> None:
+    """Load what is pending in this process, and tell seconds and peak memory."""
+    from lambdas.load.handler import load
+    from lambdas.load.settings import LoadSettings
+
+    started = time.monotonic()
+    load(LoadSettings(), lambda: 10_000.0)
+    tell(seconds=time.monotonic() - started)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What the benchmarks share: a place for their files, and processes that measure themselves."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from local.aws import REGION
+from local.home import ROOT
+
+
+def scratch() -> Path:
+    """Make a directory for one benchmark; whoever asks removes it."""
+    build = ROOT / "build"
+    build.mkdir(exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=build))
+
+
+def client(service: str, endpoint: str) -> Any:
+    """Return a client of the emulator."""
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+    return session.client(service, endpoint_url=endpoint)
+
+
+def create_bucket(s3: Any, name: str) -> None:
+    """Create a bucket of the emulator."""
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+
+def run(command: list[str], variables: dict[str, str]) -> dict[str, float]:
+    """Run a process that measures itself; the last line of its output is its figures."""
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def tell(**figures: float) -> None:
+    """Print the figures of this process, and its peak memory in MiB."""
+    print(json.dumps({**figures, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
