@@ -9,6 +9,7 @@ import re
 import sys
 from array import array
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +25,15 @@ _EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
 #: `array` codes of the signed integers of two, four and eight bytes.
 _SHORT, _INT, _LONG = "h", "i", "q"
 _NUMERIC_NEGATIVE = 0x4000
+
+
+def _number(value: int, type_: pa.DataType) -> pa.Scalar:
+    # a plain number makes Arrow look for pandas first, and import it where it is
+    return pa.scalar(value, type_)
+
+
+_ZERO, _MINUS_ONE = _number(0, pa.int32()), _number(-1, pa.int32())
+_HUNDRED, _TEN_THOUSAND = _number(100, pa.int64()), _number(10_000, pa.int64())
 
 
 def encode(rows: pa.RecordBatch, types: Sequence[str]) -> bytes | memoryview:
@@ -49,7 +59,7 @@ def encode(rows: pa.RecordBatch, types: Sequence[str]) -> bytes | memoryview:
             pieces += _encoder(type_)(column)
         except pa.ArrowInvalid:
             raise ValueError(f"column {name} holds a value that does not fit type {type_}") from None
-    joined = pc.binary_join_element_wise(*pieces, b"", null_handling="replace", null_replacement=b"")
+    joined = pc.binary_join_element_wise(*pieces, pa.scalar(b""), null_handling="replace", null_replacement=b"")
     return memoryview(joined.buffers()[2])[: pc.sum(pc.binary_length(joined)).as_py()]
 
 
@@ -59,52 +69,58 @@ def _encoder(type_: str) -> Callable[[pa.Array], list[pa.Array]]:
 
 def _texts(column: pa.Array) -> list[pa.Array]:
     data = column.cast(pa.binary())
-    lengths = pc.fill_null(pc.binary_length(data).cast(pa.int32()), -1)
+    lengths = pc.fill_null(pc.binary_length(data).cast(pa.int32()), _MINUS_ONE)
     return [_fixed({0: lengths}, _INT, 1), data]
 
 
 def _booleans(column: pa.Array) -> list[pa.Array]:
     values = pc.if_else(column, pa.scalar(b"\0\0\0\1\1", pa.binary()), pa.scalar(b"\0\0\0\1\0", pa.binary()))
-    return [pc.fill_null(values, _NULL)]
+    return [pc.fill_null(values, pa.scalar(_NULL, pa.binary()))]
 
 
 def _integers(column: pa.Array) -> list[pa.Array]:
-    return [_nullable(column, _fixed({0: 4, 1: pc.fill_null(column, 0)}, _INT, 2))]
+    return [_nullable(column, _fixed({0: 4, 1: pc.fill_null(column, _ZERO)}, _INT, 2))]
 
 
 def _dates(column: pa.Array) -> list[pa.Array]:
-    return _integers(pc.subtract(column.cast(pa.int32()), pa.scalar(_EPOCH_DAYS, pa.int32())))
+    return _integers(pc.subtract(column.cast(pa.int32()), _number(_EPOCH_DAYS, pa.int32())))
 
 
 def _times(column: pa.Array) -> list[pa.Array]:
     """Write the lake's ``HH:MM:SS.mmm``, which Arrow reads as part of a timestamp only."""
-    moments = pc.binary_join_element_wise(pa.scalar("1970-01-01 "), column, "")
+    moments = pc.binary_join_element_wise(pa.scalar("1970-01-01 "), column, pa.scalar(""))
     return _longs(moments.cast(pa.timestamp("us")).cast(pa.int64()))
 
 
 def _timestamps(column: pa.Array) -> list[pa.Array]:
-    return _longs(pc.subtract(column.cast(pa.timestamp("us")).cast(pa.int64()), _EPOCH_MICROSECONDS))
+    return _longs(
+        pc.subtract(column.cast(pa.timestamp("us")).cast(pa.int64()), _number(_EPOCH_MICROSECONDS, pa.int64()))
+    )
 
 
 def _longs(column: pa.Array) -> list[pa.Array]:
-    halves = _values(pc.fill_null(column, 0), _INT)  # two a value
+    halves = _values(pc.fill_null(column, _number(0, pa.int64())), _INT)  # two a value
     low, high = (0, 1) if sys.byteorder == "little" else (1, 0)
     return [_nullable(column, _fixed({0: 8, 1: halves[high::2], 2: halves[low::2]}, _INT, 3))]
 
 
 def _numerics(column: pa.Array) -> list[pa.Array]:
     """Write ``decimal(10, 2)`` as four digits before, four above them, and the fraction: digits are of base 10,000."""
-    unscaled = pa.array(_values(pc.fill_null(column, 0).cast(pa.decimal128(10, 2)), _LONG)[0::2], pa.int64())
+    decimals = pc.fill_null(column, pa.scalar(Decimal(0), column.type)).cast(pa.decimal128(10, 2))
+    low = _values(decimals, _LONG)[0::2]  # ten digits fit into the lower half
+    unscaled = pa.Array.from_buffers(pa.int64(), len(column), [None, pa.py_buffer(low.tobytes())])
     size = pc.abs(unscaled)
-    whole = pc.divide(size, 100)
+    whole = pc.divide(size, _HUNDRED)
+    upper = pc.divide(whole, _TEN_THOUSAND)
     digits = [
-        pc.divide(whole, 10_000),
-        pc.subtract(whole, pc.multiply(pc.divide(whole, 10_000), 10_000)),
-        pc.multiply(pc.subtract(size, pc.multiply(whole, 100)), 100),
+        upper,
+        pc.subtract(whole, pc.multiply(upper, _TEN_THOUSAND)),
+        pc.multiply(pc.subtract(size, pc.multiply(whole, _HUNDRED)), _HUNDRED),
     ]
-    sign = pc.if_else(pc.less(unscaled, 0), _NUMERIC_NEGATIVE, 0)
+    is_negative = pc.less(unscaled, _number(0, pa.int64()))
+    sign = pc.if_else(is_negative, _number(_NUMERIC_NEGATIVE, pa.int16()), _number(0, pa.int16()))
     # length of 14 bytes; three digits, the first of weight 1; sign; two places shown; the digits
-    shorts = {0: 0, 1: 14, 2: 3, 3: 1, 4: sign.cast(pa.int16()), 5: 2}
+    shorts = {0: 0, 1: 14, 2: 3, 3: 1, 4: sign, 5: 2}
     shorts |= {6 + place: digit.cast(pa.int16()) for place, digit in enumerate(digits)}
     return [_nullable(column, _fixed(shorts, _SHORT, 9))]
 

@@ -67,7 +67,11 @@ class LakeFiles:
                 ):
                     wanted = columns if batch is None else [*columns, "batch_id"]
                     for rows in parquet.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False):
-                        ours = rows if batch is None else rows.filter(pc.equal(rows.column("batch_id"), batch))
+                        ours = (
+                            rows
+                            if batch is None
+                            else rows.filter(pc.equal(rows.column("batch_id"), pa.scalar(batch, pa.int32())))
+                        )
                         yield ours.select(columns)
             except (OSError, pa.ArrowInvalid) as error:
                 raise StorageError(
