@@ -24,7 +24,7 @@ def render() -> str:
             "## The star tables\n\nIn the lake (Athena, Glue database) and in the warehouse. Lake tables have two more columns:\n",
             _columns(LINEAGE, "lake type", lambda c: c.type.spark),
             *star,
-            "## Beside them in the lake\n",
+            "## Beside them in the lake\n\nThe warehouse has the histories and `source_deletion` in its schema `etl`.\n",
             *beside,
             "## The source tables\n\nAs `totesys` has them, and as the CSV log in the raw database keeps them.\n",
             *source,

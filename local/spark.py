@@ -53,7 +53,7 @@ def write_spark_defaults(
         # A small run on two cores spends its time on compiling and on collectors that wait for each other. Room for code
         # is asked for, because with the first compiler alone 48 MiB are all, and when they are full all is interpreted.
         "spark.driver.extraJavaOptions": f"{'' if optimise else '-XX:TieredStopAtLevel=1 '}"
-        f"-XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC -XX:+PerfDisableSharedMem -Djava.io.tmpdir={scratch}",
+        f"-XX:ReservedCodeCacheSize=512m -XX:+UseSerialGC -XX:+PerfDisableSharedMem -Djava.io.tmpdir={scratch}",
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.sql.shuffle.partitions": str(cores),

@@ -19,6 +19,7 @@ from local.cdk import Cdk
 from local.home import ROOT, Home
 from local.oracle import differences, lake_rows, source_rows
 from local.tools import cdk_command
+from tests.support.publications import dump
 
 
 def _job_runs(platform):
@@ -122,6 +123,18 @@ def test_g11_maintenance_and_a_replay_run_as_deployed_and_change_nothing(platfor
     assert "totesys_replay" in refused.err
     assert platform.batch()["batch"] is None
     assert differences(source_rows(platform.source.url), lake_rows(platform.description)) == {}
+
+
+def test_g11_a_dropped_warehouse_is_rebuilt_as_deployed(platform):
+    before = dump(platform.warehouse.url)
+    with psycopg.connect(platform.warehouse.url) as connection:
+        connection.execute("drop schema etl cascade")
+        connection.execute("drop schema public cascade")
+        connection.execute("create schema public")
+    assert "rebuilt and shows batch" in platform.run("rebuild").out
+    assert dump(platform.warehouse.url) == before
+    assert platform.batch()["batch"] is None
+    platform.assert_equal()
 
 
 def test_g3_killing_the_extraction_before_its_manifest_loses_nothing(platform):
