@@ -1,10 +1,13 @@
 r"""``make bench-load``: the load against ``psql``'s \copy of the same rows as CSV into an identical table.
 
 Prints wall times, their ratio and the peak memory of the loading process, for a first publication of `--rows` sales
-orders, and the time for a publication of 100 further ones. The dimensions are there before, in both.
+orders, and the time for a publication of 100 further ones. The dimensions are there before, in both. At the end the
+loaded warehouse is compared, by ordered dump, with one that was rebuilt from the lake's files, killed once on the way.
 """
 
 import argparse
+import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -22,14 +25,15 @@ from rich.table import Table
 from bench.processes import client, create_bucket, run, scratch, tell
 from contracts.checksum import mix_sql
 from contracts.document import FORMAT
-from contracts.layout import publication_key
+from contracts.layout import listing_key, publication_key
+from contracts.listing import LISTED_TABLES, Listing
 from contracts.publication import EMPTY, DataFile, Publication, TablePublication
-from contracts.star import LAKE_TABLES, STAR_TABLES
+from contracts.star import HISTORIES, LAKE_TABLES, STAR_TABLES
 from contracts.store import Bucket
 from lambdas.load.ddl import create_star
 from lambdas.load.places import Places
 from local.aws import Aws, credentials
-from local.home import Home
+from local.home import ROOT, Home
 from local.postgres import PostgresServer, binaries
 from local.urls import secret_from_url
 
@@ -67,10 +71,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=("load", "rebuild"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        _load_here()
+        _work_here(options.child)
         return
     directory = scratch()
     try:
@@ -90,6 +94,7 @@ class Bench:
         self._aws = Aws(self._home)
         self._server = PostgresServer(directory / "warehouse", password="bench", database="warehouse")  # noqa: S106
         self._database = duckdb.connect()
+        self._database.execute("set enable_progress_bar = false")
         self._tables: dict[str, TablePublication] = dict.fromkeys(LAKE_TABLES, EMPTY)
 
     def run(self, rounds: int) -> None:
@@ -110,9 +115,16 @@ class Bench:
                 with console.status(f"round {number}"):
                     baseline = self._psql(csv, f"psql_{number}")
                     loaded, further = self._load(f"load_{number}")
+                    if number < rounds:
+                        self._drop(f"load_{number}")
                 cells = [f"{baseline:.2f} s", f"{loaded['seconds']:.2f} s", f"{loaded['seconds'] / baseline:.2f}"]
                 table.add_row(str(number), *cells, f"{loaded['peak']:.0f} MiB", f"{further['seconds']:.2f} s")
             console.print(table)
+            with console.status("rebuilding"):
+                seconds, is_equal = self._rebuild(f"load_{rounds}")
+            console.print(
+                f"rebuilt, killed once on the way, in {seconds:.1f} s: {'equal' if is_equal else 'NOT EQUAL'}"
+            )
         finally:
             self._aws.stop()
             self._server.stop()
@@ -126,6 +138,7 @@ class Bench:
             high = min(low + FILE_ROWS, self._rows + 1)
             self._write(FACT, 2, ORDERS.format(low=low, high=high), low)
         self._publish(2)
+        self._orders = self._tables[FACT].files
         csv = self._directory / "orders.csv"
         orders = ORDERS.format(low=1, high=self._rows + 1)
         self._database.execute(f"copy ({orders}) to '{csv}' (format csv, header)")
@@ -182,6 +195,9 @@ class Bench:
     def _create(self, name: str) -> str:
         with psycopg.connect(self._server.url, autocommit=True) as connection:
             connection.execute(f"create database {name}")
+        return self._url(name)
+
+    def _url(self, name: str) -> str:
         return self._server.url.rsplit("/", 1)[0] + f"/{name}"
 
     def _psql(self, csv: Path, name: str) -> float:
@@ -204,17 +220,8 @@ class Bench:
 
     def _load(self, name: str) -> tuple[dict[str, float], dict[str, float]]:
         """Load the dimensions, then, measured, the orders and the 100 further ones, each in a process of its own."""
-        url = self._create(name)
-        secrets = client("secretsmanager", self._environment["AWS_ENDPOINT_URL"])
-        secrets.create_secret(Name=name, SecretString=secret_from_url(url, "warehouse"))
-        variables = {
-            **self._environment,
-            "INGESTION_BUCKET": "bench-ingestion",
-            "PROCESSED_BUCKET": "bench-processed",
-            "WAREHOUSE_SECRET": name,
-            "WAREHOUSE_TLS": "prefer",
-        }
-        command, third = [sys.executable, "-m", "bench.load", "--child"], publication_key(3)
+        variables = self._variables(name)
+        command, third = [sys.executable, "-m", "bench.load", "--child", "load"], publication_key(3)
         orders = self._s3.get_object(Bucket="bench-processed", Key=publication_key(2))["Body"].read()
         for key in (publication_key(2), third):
             self._s3.delete_object(Bucket="bench-processed", Key=key)
@@ -223,21 +230,69 @@ class Bench:
         loaded = run(command, variables)
         self._s3.put_object(Bucket="bench-processed", Key=third, Body=self._last.to_json())
         further = run(command, variables)
-        self._drop(name)
         return loaded, further
+
+    def _rebuild(self, loaded: str) -> tuple[float, bool]:
+        """Rebuild into another database; return seconds, and whether it equals the loaded one."""
+        tables = {name: self._tables[name].files if name in self._tables else () for name in LISTED_TABLES}
+        tables[FACT] = self._orders + self._tables[FACT].files
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        listing = Listing(FORMAT, 3, now, now, tables)
+        Bucket(self._s3, "bench-processed").put(listing_key(3), listing.to_json())
+        variables = self._variables("rebuilt")
+        command = [sys.executable, "-m", "bench.load", "--child", "rebuild"]
+        first = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.DEVNULL)
+        with psycopg.connect(self._url("rebuilt"), autocommit=True) as connection:
+            while not self._copied(connection):
+                time.sleep(0.05)
+            first.kill()
+            first.wait()
+        rebuilt = run(command, variables)
+        return rebuilt["seconds"], self._dump(loaded) == self._dump("rebuilt")
+
+    @staticmethod
+    def _copied(connection: psycopg.Connection[Any]) -> int:
+        """Return how many files of orders a rebuild has copied."""
+        if not connection.execute("select to_regclass('etl.rebuild_file') is not null").fetchall()[0][0]:
+            return 0
+        statement = "select count(*) from etl.rebuild_file where table_name = %s"
+        return int(connection.execute(statement, (FACT,)).fetchall()[0][0])
+
+    def _dump(self, name: str) -> str:
+        """Return a digest of the rows of every table that a load fills, in order."""
+        digest = hashlib.sha256()
+        own = ["etl.batch_table", "etl.source_deletion", *(f"etl.{table.name}" for table in HISTORIES.values())]
+        with psycopg.connect(self._url(name)) as connection:
+            for table in [*STAR_TABLES, *own]:
+                with connection.cursor().copy(f"copy (select * from {table} order by 1, 2) to stdout") as copy:
+                    for data in copy:
+                        digest.update(data)
+        return digest.hexdigest()
+
+    def _variables(self, name: str) -> dict[str, str]:
+        """Create a database and its secret; return the environment of a load into it."""
+        secrets = client("secretsmanager", self._environment["AWS_ENDPOINT_URL"])
+        secrets.create_secret(Name=name, SecretString=secret_from_url(self._create(name), "warehouse"))
+        return {
+            **self._environment,
+            "INGESTION_BUCKET": "bench-ingestion",
+            "PROCESSED_BUCKET": "bench-processed",
+            "WAREHOUSE_SECRET": name,
+            "WAREHOUSE_TLS": "prefer",
+        }
 
     def _drop(self, name: str) -> None:
         with psycopg.connect(self._server.url, autocommit=True) as connection:
             connection.execute(f"drop database {name}")
 
 
-def _load_here() -> None:
-    """Load what is pending in this process, and tell seconds and peak memory."""
-    from lambdas.load.handler import load
+def _work_here(step: str) -> None:
+    """Load what is pending, or rebuild, in this process; tell seconds and peak memory."""
+    from lambdas.load import handler
     from lambdas.load.settings import LoadSettings
 
     started = time.monotonic()
-    load(LoadSettings(), lambda: 10_000.0)
+    (handler.rebuild if step == "rebuild" else handler.load)(LoadSettings(), lambda: 10_000.0)
     tell(seconds=time.monotonic() - started)
 
 

@@ -61,6 +61,7 @@ class Bench:
         self._aws = Aws(self._home)
         self._database = duckdb.connect()
         self._database.execute("set threads = 2")
+        self._database.execute("set enable_progress_bar = false")
         self._updated: dict[str, int] = {}
 
     def run(self, increments: int) -> None:

@@ -13,10 +13,9 @@ from local.query import query
 
 BATCHES = int(os.environ.get("MANY_BATCHES", "6"))
 #: Payments whose newest record is read, all records, and how often a record id stands twice.
-STATEMENT = (
-    "select count(*) as payments, sum(records) as records, count(distinct newest) as newest, sum(ids) as ids from "
-    "(select payment_id, count(*) as records, max(payment_record_id) as newest, count(distinct payment_record_id) as ids from {} group by payment_id) p"
-)
+STATEMENT = """select count(*) as payments, sum(records) as records, count(distinct newest) as newest, sum(ids) as ids
+from (select payment_id, count(*) as records, max(payment_record_id) as newest, count(distinct payment_record_id) as ids
+from {} group by payment_id) p"""
 
 
 class Reader(threading.Thread):
