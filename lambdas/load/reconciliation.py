@@ -136,26 +136,35 @@ class Reconciliation:
         return Figures(int(row[0]), int(row[1])) if row else Figures(0, 0)
 
     def _check_records(self, table: StarTable) -> None:
-        """Compare the records of each batch with the ledger: a lost version does not change what is current."""
-        rows = self._connection.execute(
+        """Compare a fact's records with the ledger: a lost older version does not change what is current."""
+        places = {
+            "batch_table": self._places.own(BATCH_TABLE),
+            "fact": self._places.table(table),
+            "record": sql.Identifier(table.record_id),
+            "name": sql.Literal(table.name),
+        }
+        row = self._connection.execute(
+            sql.SQL(
+                "select (select count(*) from {fact}), "
+                "(select coalesce(sum(inserted + updated), 0) from {batch_table} where table_name = {name})"
+            ).format(**places)
+        ).fetchone()
+        if row is None or row[0] == row[1]:
+            return
+        batches = self._connection.execute(
             sql.SQL(
                 "select t.batch, t.inserted + t.updated, f.records from {batch_table} t cross join lateral "
                 "(select count(*) as records from {fact} where {record} between t.first_record_id and t.last_record_id) f "
-                "where t.table_name = %s and t.inserted + t.updated > 0 and t.inserted + t.updated <> f.records "
-                "order by t.batch limit %s"
-            ).format(
-                batch_table=self._places.own(BATCH_TABLE),
-                fact=self._places.table(table),
-                record=sql.Identifier(table.record_id),
-            ),
-            (table.name, NAMED),
+                "where t.table_name = {name} and t.inserted + t.updated > 0 and t.inserted + t.updated <> f.records "
+                "order by t.batch limit {limit}"
+            ).format(**places, limit=sql.Literal(NAMED))
         ).fetchall()
-        if rows:
-            batches = ", ".join(f"batch {batch} has {found} of {told}" for batch, told, found in rows)
-            raise ReconciliationError(
-                f"Batch {self._publication.batch}, table {self._places.name(table)}: records of earlier batches are not "
-                f"what was loaded: {batches}. Somebody else has written to the table. Rolled back; rebuild the warehouse."
-            )
+        named = ", ".join(f"batch {batch} has {found} of {told}" for batch, told, found in batches)
+        raise ReconciliationError(
+            f"Batch {self._publication.batch}, table {self._places.name(table)}: it holds {row[0]} records, and the batches "
+            f"brought {row[1]}: {named or 'some belong to no batch'}. Somebody else has written to the table. Rolled back; "
+            f"rebuild the warehouse."
+        )
 
     def _message(self, table: StarTable, told: TablePublication, found: Figures) -> str:
         return (
