@@ -44,6 +44,8 @@ from lambdas.secret import read_connection_details
 
 #: How often a connection that was lost, or a lock that others held, is tried.
 ATTEMPTS = 10
+#: Share of an invocation's time that must remain for a rebuild's last step, which is one transaction.
+EXCHANGE_SHARE = 0.8
 #: Seconds that must remain for another publication to be begun.
 RESERVE_SECONDS = 60
 
@@ -140,13 +142,14 @@ def rebuild(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> d
             'The lake\'s files are not listed. Start the state machine with {"mode": "rebuild"}: it lists them first.'
         )
     lake = LakeFiles.open(processed.name)
+    begun_with = remaining_seconds()
     for attempt in _attempts(remaining_seconds):
         with attempt, _warehouse(settings) as warehouse:
             work = Rebuild(warehouse, lake, listing)
             is_filled = work.fill(
                 lambda number: publications_after(processed, number), lambda: remaining_seconds() > RESERVE_SECONDS
             )
-            if not is_filled:
+            if not is_filled or remaining_seconds() < begun_with * EXCHANGE_SHARE:
                 return {"done": False, "last": warehouse.last_batch()}
             newest = read_publication(processed, listing.batch)
             last = work.exchange(newest, publications_after(processed, listing.batch))

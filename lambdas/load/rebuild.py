@@ -60,6 +60,8 @@ class Rebuild:
             for table in LISTED_TABLES.values():
                 self._begin(table)
             for name in (BATCH, BATCH_TABLE):
+                if self._columns(self._ledger(name)) != self._columns(self._places.own(name)):
+                    self._run(sql.SQL("drop table if exists {}").format(self._ledger(name)))
                 self._run(
                     sql.SQL("create unlogged table if not exists {} (like {} including defaults)").format(
                         self._ledger(name), self._places.own(name)
@@ -132,8 +134,14 @@ class Rebuild:
         return self._places.own(f"rebuild_{name}")
 
     def _begin(self, table: StarTable) -> None:
-        """Create the table to be filled, or empty it when a file is in it that is not listed any more."""
+        """Create the table to be filled, or empty it when a file is in it that is not listed any more.
+
+        One that an earlier release began, with other columns, is begun again too.
+        """
         target, files = self._places.rebuilt(table), self._places.own(REBUILD_FILE)
+        is_other = self._columns(target) != [*table.column_names, _BATCH_ID.name]
+        if is_other:
+            self._run(sql.SQL("drop table if exists {}").format(target))
         self._run(
             sql.SQL("create unlogged table if not exists {} as select {}, 0 as {} from {} with no data").format(
                 target, names(table.column_names), sql.Identifier(_BATCH_ID.name), self._places.table(table)
@@ -144,9 +152,18 @@ class Rebuild:
             sql.SQL("select 1 from {} where table_name = %s and key <> all (%s) limit 1").format(files),
             (table.name, listed),
         ).fetchone()
-        if stale:
+        if is_other or stale:
             self._run(sql.SQL("truncate {}").format(target))
             self._run(sql.SQL("delete from {} where table_name = %s").format(files), (table.name,))
+
+    def _columns(self, table: sql.Identifier) -> list[str]:
+        """Return the names of a table's columns; none when there is no such table."""
+        rows = self._run(
+            "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped "
+            "order by attnum",
+            (table.as_string(self._warehouse.connection),),
+        )
+        return [name for (name,) in rows]
 
     def _copy(self, table: StarTable, file: DataFile) -> None:
         files = self._places.own(REBUILD_FILE)

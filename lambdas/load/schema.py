@@ -91,17 +91,13 @@ def _check(connection: Connection, places: Places, found: dict[str, Columns]) ->
             f"The warehouse differs from the contract: {'; '.join(differences)}. Nothing was loaded. Alter these tables, "
             f"or load into another schema (setting warehouse_schema)."
         )
-    lacking = [
-        f"{privilege} on {places.name(table)}"
-        for table in STAR_TABLES.values()
-        for privilege in _PRIVILEGES
-        if not _one(
-            connection,
-            "select has_table_privilege(%s, %s)",
-            places.table(table).as_string(connection),
-            privilege,
-        )
-    ]
+    names = {places.table(table).as_string(connection): places.name(table) for table in STAR_TABLES.values()}
+    rows = connection.execute(
+        "select t, p from unnest(%s::text[]) with ordinality n(t, i) cross join unnest(%s::text[]) with ordinality m(p, j) "
+        "where not has_table_privilege(t, p) order by i, j",
+        (list(names), list(_PRIVILEGES)),
+    )
+    lacking = [f"{privilege} on {names[table]}" for table, privilege in rows]
     if lacking:
         raise PrivilegeError(f"The warehouse login lacks {', '.join(lacking)}. Grant it; nothing was loaded.")
 

@@ -97,9 +97,12 @@ def test_g11_a_rebuild_killed_at_every_file_goes_on_and_ends(pipeline, lake, mon
 def test_g11_a_rebuild_whose_time_runs_out_says_so(pipeline, lake):
     before = dump(pipeline.warehouse_url)
     empty(pipeline.warehouse_url)
-    remaining = iter([900] * 3 + [30] * 5)
+    remaining = iter([900] * 4 + [30] * 5)
     assert handler.rebuild(LoadSettings(), lambda: next(remaining)) == {"done": False, "last": 0}
     assert pipeline.warehouse("select count(*) from etl.rebuild_file") == [(3,)]
+    remaining = iter([900] + [700] * 100)  # the last step waits for an invocation that has all of its time
+    assert not handler.rebuild(LoadSettings(), lambda: next(remaining))["done"]
+    assert pipeline.warehouse("select count(*) from fact_sales_order") == [(0,)]
     assert _rebuild(pipeline)["done"]
     assert dump(pipeline.warehouse_url) == before
 
@@ -128,13 +131,24 @@ def test_g11_a_lake_that_is_behind_the_warehouse_is_refused(pipeline, lake):
 def test_a_listing_that_changed_meanwhile_begins_its_tables_again(pipeline, lake):
     before = dump(pipeline.warehouse_url)
     empty(pipeline.warehouse_url)
-    remaining = iter([900] * 12 + [30] * 5)
+    remaining = iter([900] * 13 + [30] * 5)
     assert not handler.rebuild(LoadSettings(), lambda: next(remaining))["done"]
     lake.publish({"dim_staff": [(1, "Ann", "Jones", "Sales", None, "a@x")]})  # rewritten: its file is another
     lake.list_files()
     assert _rebuild(pipeline)["last"] == 7
     after = dump(pipeline.warehouse_url)
     assert {n for n in after if after[n] != before[n]} == {"dim_staff", "etl.batch", "etl.batch_table"}
+
+
+def test_a_rebuild_that_an_earlier_release_began_is_begun_again(pipeline, lake):
+    before = dump(pipeline.warehouse_url)
+    remaining = iter([900] * 13 + [30] * 5)
+    assert not handler.rebuild(LoadSettings(), lambda: next(remaining))["done"]
+    with psycopg.connect(pipeline.warehouse_url) as connection:
+        connection.execute("alter table etl.rebuild_dim_date drop column quarter")
+        connection.execute("alter table etl.rebuild_batch_table drop column deleted")
+    assert _rebuild(pipeline)["done"]
+    assert dump(pipeline.warehouse_url) == before
 
 
 def test_a_rebuild_without_a_listing_says_what_to_do(pipeline):
