@@ -62,8 +62,8 @@ def publish(
         check_parts(place.ingestion, name, extract)
     batch = Batch(place, manifest, previous.tables if previous else first_publications())
     if previous is None:
-        for table in LAKE_TABLES.values():
-            place.lake.ensure(table)
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(place.lake.ensure, LAKE_TABLES.values()))
     try:
         tables = _bring(batch, log)
     finally:
