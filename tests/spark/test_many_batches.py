@@ -45,7 +45,10 @@ def readers(pipeline, spark):
     pipeline.run(spark)
     pipeline.servers.client("athena").create_work_group(
         Name=pipeline.database,
-        Configuration={"ResultConfiguration": {"OutputLocation": f"s3://{pipeline.processed}/results/"}},
+        Configuration={
+            "EnforceWorkGroupConfiguration": True,
+            "ResultConfiguration": {"OutputLocation": f"s3://{pipeline.processed}/results/"},
+        },
     )
     platform = {
         "endpoint": pipeline.servers.endpoint,
@@ -55,9 +58,14 @@ def readers(pipeline, spark):
     }
     session = spark.newSession()
     table = Lake(session, pipeline.database, pipeline.processed).name(LAKE_TABLES["fact_payment"])
+
+    def ask_spark():
+        session.sql(f"refresh table {table}")  # a session remembers a table for 30 seconds
+        return session.sql(STATEMENT.format(table)).collect()[0]
+
     started = [
         Reader(lambda: query(platform, STATEMENT.format("fact_payment")).iloc[0], 1.0),
-        Reader(lambda: session.sql(STATEMENT.format(table)).collect()[0], 1.0),
+        Reader(ask_spark, 1.0),
     ]
     for reader in started:
         reader.start()
