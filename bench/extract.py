@@ -42,11 +42,8 @@ def main() -> None:
     if options.child:
         _extract_here()
         return
-    directory = scratch()
-    try:
+    with scratch() as directory:
         _measure(directory, options.rows, options.rounds, options.dlt)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _measure(directory: Path, rows: int, rounds: int, dlt: Path | None) -> None:

@@ -8,7 +8,6 @@ loaded warehouse is compared, by ordered dump, with one that was rebuilt from th
 import argparse
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -76,11 +75,8 @@ def main() -> None:
     if options.child:
         _work_here(options.child)
         return
-    directory = scratch()
-    try:
+    with scratch() as directory:
         Bench(directory, options.rows).run(options.rounds)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 class Bench:

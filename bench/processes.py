@@ -6,6 +6,8 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from local.aws import REGION
 from local.home import ROOT
 
 
-def scratch() -> Path:
-    """Make a directory for one benchmark; whoever asks removes it."""
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Make a directory for one benchmark, and remove it afterwards."""
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=build))
+    with tempfile.TemporaryDirectory(dir=build, ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
 
 
 def client(service: str, endpoint: str) -> Any:

@@ -7,7 +7,6 @@ times, ratios, the peak memory of all of the job's processes, and how many files
 import argparse
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -42,11 +41,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--increments", type=int, default=3)
     options = parser.parse_args()
-    directory = scratch()
-    try:
+    with scratch() as directory:
         Bench(directory, options.rows).run(options.increments)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 class Bench:

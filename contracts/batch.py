@@ -5,11 +5,11 @@ for one run of the extraction has several manifests: all but the last say what i
 number is the number of the whole. `contracts.publication` commits what the lake made of a batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from contracts.decode import decode, encode
-from contracts.document import check_head, check_tables, numbered
+from contracts.document import Document, check_head, check_tables
 from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 
@@ -128,7 +128,7 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Document):
     """The commit of a batch, or of a part of one.
 
     Attributes
@@ -148,6 +148,8 @@ class Manifest:
     snapshot_time
         Source's clock when the snapshot was taken, ISO 8601 in UTC.
     """
+
+    layout: ClassVar[Callable[[int], str]] = staticmethod(manifest_key)
 
     format: int
     batch: int
@@ -182,21 +184,6 @@ class Manifest:
         if self.unfinished is None:
             return self.horizon
         return self.unfinished.horizon if self.unfinished.since is None else self.unfinished.since
-
-    def to_json(self) -> bytes:
-        """Serialise."""
-        return encode(self)
-
-    @classmethod
-    def from_json(cls, data: bytes, key: str) -> "Manifest":
-        """Read the manifest stored under `key`.
-
-        Raises
-        ------
-        DamagedDocumentError
-            When it is damaged, of another format version or stored under another batch's key.
-        """
-        return numbered(decode(cls, data, key), key, manifest_key)
 
 
 def joined(manifests: Sequence[Manifest]) -> Manifest:

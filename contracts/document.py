@@ -1,24 +1,49 @@
-"""What manifest and publication have in common: how their content is checked, and their number against their key."""
+"""What manifest, publication and listing have in common: how they are stored, and how their content is checked."""
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar
+from typing import ClassVar, Self
 
+from contracts.decode import decode, encode
 from contracts.errors import DamagedDocumentError
 
 #: Version of the documents that this release writes and reads.
 FORMAT = 1
 
 
-class Numbered(Protocol):
-    """A document with the number of its batch."""
+class Document:
+    """A JSON object that is stored under the number of its batch; subclasses are dataclasses.
 
-    @property
-    def batch(self) -> int:
-        """The number."""
+    Attributes
+    ----------
+    batch
+        The batch's number.
+    layout
+        Key of the document of a batch.
+    """
 
+    __slots__ = ()
 
-D = TypeVar("D", bound=Numbered)
+    batch: int
+    layout: ClassVar[Callable[[int], str]]
+
+    def to_json(self) -> bytes:
+        """Serialise."""
+        return encode(self)
+
+    @classmethod
+    def from_json(cls, data: bytes, key: str) -> Self:
+        """Read the document stored under `key`.
+
+        Raises
+        ------
+        DamagedDocumentError
+            When it is damaged, of another format version or stored under another batch's key.
+        """
+        document = decode(cls, data, key)
+        if cls.layout(document.batch) != key:
+            raise DamagedDocumentError(f"{key}: is the document of batch {document.batch}")
+        return document
 
 
 def check_head(format: int, batch: int, snapshot_time: str) -> None:
@@ -42,16 +67,3 @@ def check_tables(found: Iterable[str], expected: Iterable[str]) -> None:
         raise ValueError(f"lacks tables {', '.join(missing)}")
     if unknown := sorted(set(found) - set(expected)):
         raise ValueError(f"has unknown tables {', '.join(unknown)}")
-
-
-def numbered(document: D, key: str, layout: Callable[[int], str]) -> D:
-    """Return a document that was stored under `key`.
-
-    Raises
-    ------
-    DamagedDocumentError
-        When that is another batch's key.
-    """
-    if layout(document.batch) != key:
-        raise DamagedDocumentError(f"{key}: is the document of batch {document.batch}")
-    return document

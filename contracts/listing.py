@@ -1,9 +1,10 @@
 """The listing: the lake's files as they are after a batch, from which a warehouse is rebuilt."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
-from contracts.decode import decode, encode
-from contracts.document import check_head, check_tables, check_time, numbered
+from contracts.document import Document, check_head, check_tables, check_time
 from contracts.layout import listing_key
 from contracts.publication import DataFile
 from contracts.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
@@ -18,7 +19,7 @@ LISTED_TABLES: dict[str, StarTable] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Document):
     """Every data file of every table that the warehouse holds, and all rows of them count.
 
     Attributes
@@ -31,6 +32,8 @@ class Listing:
         When the files were listed, ISO 8601 in UTC. The lake's upkeep may remove them days later.
     """
 
+    layout: ClassVar[Callable[[int], str]] = staticmethod(listing_key)
+
     format: int
     batch: int
     snapshot_time: str
@@ -42,18 +45,3 @@ class Listing:
         check_head(self.format, self.batch, self.snapshot_time)
         check_time(self.listed_at)
         check_tables(self.tables.keys(), LISTED_TABLES.keys())
-
-    def to_json(self) -> bytes:
-        """Serialise."""
-        return encode(self)
-
-    @classmethod
-    def from_json(cls, data: bytes, key: str) -> "Listing":
-        """Read the listing stored under `key`.
-
-        Raises
-        ------
-        DamagedDocumentError
-            When it is damaged, of another format version or stored under another batch's key.
-        """
-        return numbered(decode(cls, data, key), key, listing_key)

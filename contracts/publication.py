@@ -1,9 +1,10 @@
 """The publication: the commit of what the lake made of a batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
-from contracts.decode import decode, encode
-from contracts.document import check_head, check_tables, check_time, numbered
+from contracts.document import Document, check_head, check_tables, check_time
 from contracts.layout import publication_key
 from contracts.star import LAKE_TABLES
 
@@ -99,7 +100,7 @@ EMPTY = TablePublication(
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(Document):
     """The commit of what the lake made of a batch.
 
     Attributes
@@ -113,6 +114,8 @@ class Publication:
     published_at
         When the publication was written, ISO 8601 in UTC.
     """
+
+    layout: ClassVar[Callable[[int], str]] = staticmethod(publication_key)
 
     format: int
     batch: int
@@ -128,18 +131,3 @@ class Publication:
         if not 1 <= self.first <= self.batch:
             raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
         check_tables(self.tables.keys(), LAKE_TABLES.keys())
-
-    def to_json(self) -> bytes:
-        """Serialise."""
-        return encode(self)
-
-    @classmethod
-    def from_json(cls, data: bytes, key: str) -> "Publication":
-        """Read the publication stored under `key`.
-
-        Raises
-        ------
-        DamagedDocumentError
-            When it is damaged, of another format version or stored under another batch's key.
-        """
-        return numbered(decode(cls, data, key), key, publication_key)

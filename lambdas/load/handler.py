@@ -99,18 +99,20 @@ def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> dict
     lake = LakeFiles.open(processed.name)
     loaded: list[int] = []
     last = 0
-    for attempt in _attempts(remaining_seconds):
-        with attempt, _warehouse(settings) as warehouse:
-            last = warehouse.last_batch()
-            for publication in publications_after(processed, last):
-                if remaining_seconds() <= RESERVE_SECONDS:
-                    break
-                check_follows(publication, last)
-                if load_publication(warehouse, lake, publication):
-                    loaded.append(publication.batch)
-                    _report(publication)
-                last = publication.batch
-    _confirm(processed, last)
+    try:
+        for attempt in _attempts(remaining_seconds):
+            with attempt, _warehouse(settings) as warehouse:
+                last = warehouse.last_batch()
+                for publication in publications_after(processed, last):
+                    if remaining_seconds() <= RESERVE_SECONDS:
+                        break
+                    check_follows(publication, last)
+                    if load_publication(warehouse, lake, publication):
+                        loaded.append(publication.batch)
+                        _report(publication)
+                    last = publication.batch
+    finally:  # what stands before a publication that cannot be loaded is in the warehouse
+        _confirm(processed, last)
     waiting = oldest_waiting_batch(ingestion, last)
     freshness = age(waiting.snapshot_time) if waiting else 0.0
     metrics.add_metric(FRESHNESS, MetricUnit.Seconds, freshness)

@@ -45,14 +45,15 @@ def prepare(connection: Connection, places: Places, lock: Callable[[], None]) ->
     PrivilegeError
         Naming every privilege that the login lacks; nothing was changed.
     """
-    if _missing(connection, places) or _pending(connection, places) or _outdated_views(connection, places):
+    if _missing(connection, places):
         lock()
-        if missing := _missing(connection, places):
-            _create_missing(connection, places, missing)
-        _migrate(connection, places)
-        _show_views(connection, places)
+        _create_missing(connection, places, _missing(connection, places))
     found = _found_columns(connection, places.schema)
     _check(connection, places, found)
+    if _pending(connection, places) or _outdated_views(connection, places):
+        lock()
+        _migrate(connection, places)
+        _show_views(connection, places)
     return {
         table.name: {name: type_ for name, (type_, _, _) in found[places.name(table)].items()}
         for table in STAR_TABLES.values()

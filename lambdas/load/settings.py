@@ -33,7 +33,7 @@ class LoadSettings(BaseSettings):
     ingestion_bucket: str
     processed_bucket: str
     warehouse_secret: str
-    warehouse_schema: str = Field(default="public", pattern=r"^[^%]+$")  # what psycopg takes for a placeholder
+    warehouse_schema: str = Field(default="public", pattern=r"^[^%]+$")  # psycopg would look for a parameter there
     ledger_schema: str = Field(default="etl", pattern=r"^[^%]+$")
     warehouse_purchase_orders: Literal["fact_purchase_orders", "fact_purchase_order"] = "fact_purchase_orders"
     warehouse_tls: TlsMode = TlsMode.VERIFY_FULL

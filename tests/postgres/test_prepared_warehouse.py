@@ -129,6 +129,16 @@ def test_a_prepared_table_without_its_key_is_named(pipeline, lake):
     assert "dim_staff.location is NOT NULL, and the source has rows without it" in str(refused.value)
 
 
+def test_a_prepared_table_without_a_column_is_named_before_anything_is_made(pipeline, lake):
+    with psycopg.connect(pipeline.warehouse_url) as connection:
+        connection.execute(render(Places("public", "etl"), f"load_{pipeline.database}"))
+        connection.execute("alter table fact_sales_order drop column units_sold")
+    lake.publish({"dim_staff": STAFF})
+    with pytest.raises(WarehouseSchemaError, match=r"column fact_sales_order.units_sold is missing"):
+        pipeline.load()
+    assert pipeline.warehouse("select count(*) from pg_tables where schemaname = 'etl'") == [(0,)]
+
+
 def test_narrow_record_ids_and_wide_keys_of_a_prepared_warehouse_are_filled(pipeline, lake):
     """As a warehouse made by hand has them: serial record ids, bigint keys, text, time with milliseconds."""
     with psycopg.connect(pipeline.warehouse_url) as connection:

@@ -1,20 +1,27 @@
 """The warehouse gateway and the load, against a real server, with publications of our own making."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import fs
 
 from contracts.errors import DamagedDocumentError, StorageError
-from contracts.layout import manifest_key, publication_key
+from contracts.layout import load_key, manifest_key, publication_key
+from contracts.publication import DataFile
+from contracts.star import STAR_TABLES
 from lambdas.errors import (
     PublicationGapError,
     ReconciliationError,
     WarehouseWriteError,
 )
 from lambdas.load.handler import load
+from lambdas.load.lake import BATCH_ROWS, LakeFiles
 from lambdas.load.settings import LoadSettings
 from tests.support.lake import FakeLake
 from tests.support.samples import manifest, publication
@@ -124,6 +131,47 @@ def test_freshness_is_the_age_of_the_oldest_batch_not_shown(pipeline, lake):
     pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=manifest_key(2), Body=manifest(2).to_json())
     outcome = pipeline.load()
     assert outcome["last"] == 1 and outcome["freshness"] != 0
+
+
+def _unconfirmed(pipeline, capsys):
+    """What an extraction tells of the oldest batch that no load has confirmed, in seconds."""
+    capsys.readouterr()
+    pipeline.extract()
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"Unconfirmed":[' in line]
+    return json.loads(line)["Unconfirmed"][0]
+
+
+def test_g5_a_batch_that_no_load_confirms_is_told_by_the_extraction(pipeline, lake, capsys):
+    assert _unconfirmed(pipeline, capsys) == 0  # nothing waits yet: this extraction commits the first batch
+    assert _unconfirmed(pipeline, capsys) > 0
+    lake.publish({"dim_staff": STAFF})
+    pipeline.load()
+    assert pipeline.keys(pipeline.processed, "loads/") == [load_key(1)]
+    assert _unconfirmed(pipeline, capsys) == 0
+
+
+def test_what_was_loaded_before_a_poisoned_publication_is_confirmed(pipeline, lake):
+    for _ in range(2):
+        lake.publish({"dim_staff": STAFF})
+    lake.put(pipeline.processed, publication_key(2), b"{")
+    with pytest.raises(DamagedDocumentError):
+        pipeline.load()
+    assert pipeline.keys(pipeline.processed, "loads/") == [load_key(1)]
+
+
+def test_g9_rows_of_a_file_are_read_a_few_at_a_time_and_files_one_after_the_other(tmp_path):
+    files = []
+    for number, rows in enumerate((3 * BATCH_ROWS, 5)):
+        pq.write_table(pa.table({"design_id": range(rows), "batch_id": [1] * rows}), tmp_path / f"{number}.parquet")
+        files.append(DataFile(f"{number}.parquet", 1, rows))
+    (tmp_path / "1.parquet").unlink()
+    table = replace(STAR_TABLES["dim_design"], columns=STAR_TABLES["dim_design"].columns[:1])
+    read = LakeFiles(fs.SubTreeFileSystem(str(tmp_path.parent), fs.LocalFileSystem()), tmp_path.name).rows(
+        table, files, 1
+    )
+    assert [next(read).num_rows for _ in range(3)] == [BATCH_ROWS] * 3
+    with pytest.raises(StorageError, match=r"1\.parquet"):
+        next(read)
 
 
 def test_the_survey_looks_at_s3_only(pipeline, lake):
