@@ -1,7 +1,8 @@
 """``make bench-transform``: the job against DuckDB, which makes the same tables in Parquet from the same CSV parts.
 
-A first batch of `--rows` sales orders, with their transactions and payments, then batches of 100 changed rows. Prints wall
-times, ratios, the peak memory of all of the job's processes, and how many files an incremental batch reads and writes.
+A first batch of `--rows` sales orders, with their transactions and payments; then batches of 100 changed rows, by turns into
+this lake and into one of 10,000. Prints wall times, ratios, the peak memory of all of the job's processes, and how many
+files a batch wrote.
 """
 
 import argparse
@@ -10,8 +11,11 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import duckdb
@@ -35,56 +39,90 @@ from local.tools import java_home
 INGESTION, PROCESSED, DATABASE = "bench-ingestion", "bench-processed", "bench"
 
 
+#: Rows a table of the lake that incremental batches are compared with.
+SMALL = 10_000
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--increments", type=int, default=3)
     options = parser.parse_args()
-    with scratch() as directory:
-        Bench(directory, options.rows).run(options.increments)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    with ExitStack() as stack:
+        directory = stack.enter_context(scratch())
+        benches = []
+        for rows in (options.rows, SMALL):
+            with console.status(f"generating {rows:,} rows a table"):
+                benches.append(Bench(directory / str(rows), rows))
+                stack.callback(benches[-1].stop)
+        large, small = benches
+        table = Table(title="orders, transactions and payments", title_justify="left")
+        for column in ("rows a table", "batch", "rows", "job", "DuckDB", "ratio", "peak memory", "files written"):
+            table.add_column(column, justify="right")
+        for bench in benches:
+            with console.status(f"first batch, {bench.rows:,} rows a table"):
+                baseline = bench.baseline()
+                first = bench.first()
+            against = [f"{baseline:.1f} s", f"{first.seconds / baseline:.2f}"] if bench is large else ["", ""]
+            table.add_row(
+                f"{bench.rows:,}", "1", f"{3 * bench.rows:,}", f"{first.seconds:.1f} s", *against, *first.cells
+            )
+        seconds: dict[int, list[float]] = {bench.rows: [] for bench in benches}
+        for batch in range(2, options.increments + 2):
+            for bench in benches:
+                with console.status(f"batch {batch}, {bench.rows:,} rows a table"):
+                    job = bench.increment(batch)
+                seconds[bench.rows].append(job.seconds)
+                table.add_row(f"{bench.rows:,}", str(batch), "100", f"{job.seconds:.1f} s", "", "", *job.cells)
+        console.print(table)
+        of_large, of_small = median(seconds[large.rows]), median(seconds[small.rows])
+        console.print(f"100 changed rows, medians: {of_large:.1f} s / {of_small:.1f} s = {of_large / of_small:.2f}")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run of the job: its wall time, the peak memory of its processes in MiB, and how many files it published."""
+
+    seconds: float
+    peak: float
+    files: int
+
+    @property
+    def cells(self) -> list[str]:
+        """What a table shows beside the time."""
+        return [f"{self.peak:.0f} MiB", str(self.files)]
 
 
 class Bench:
-    """One lake of `rows` orders, transactions and payments in `directory`."""
+    """A lake of `rows` orders, transactions and payments in `directory`, whose first batch waits."""
 
     def __init__(self, directory: Path, rows: int) -> None:
         self._directory = directory
-        self._rows = rows
-        self._console = Console(width=None if sys.stdout.isatty() else 120)
+        self.rows = rows
+        directory.mkdir()
         self._home = Home(directory / "home")
         self._home.create()
         self._aws = Aws(self._home)
         self._database = duckdb.connect()
         self._database.execute("set threads = 2")
         self._database.execute("set enable_progress_bar = false")
-        self._updated: dict[str, int] = {}
+        self._prepare()
+        self._commit(1, {name: (1, self._size(name), 0) for name in ROWS})
 
-    def run(self, increments: int) -> None:
-        """Measure, and print."""
-        try:
-            with self._console.status("starting"):
-                self._prepare()
-            with self._console.status(f"generating {self._rows:,} rows a table"):
-                self._commit(1, {name: (1, self._size(name), 0) for name in ROWS})
-            with self._console.status("DuckDB"):
-                baseline = self._baseline()
-            table = Table(title=f"{self._rows:,} orders, transactions and payments", title_justify="left")
-            for column in ("batch", "rows", "job", "DuckDB", "ratio", "peak memory", "files written"):
-                table.add_column(column, justify="right")
-            with self._console.status("first batch"):
-                seconds, peak = self._job(optimise=self._rows >= 1_000_000)
-            cells = [f"{seconds:.1f} s", f"{baseline:.1f} s", f"{seconds / baseline:.2f}", f"{peak:.0f} MiB"]
-            table.add_row("1", f"{3 * self._rows:,}", *cells, str(self._files(1)))
-            for batch in range(2, increments + 2):
-                # Spread over the whole history: 50 orders and 50 payments changed
-                self._commit(batch, dict.fromkeys(("sales_order", "payment"), (batch, 50, batch)))
-                with self._console.status(f"batch {batch}"):
-                    seconds, peak = self._job()
-                table.add_row(str(batch), "100", f"{seconds:.1f} s", "", "", f"{peak:.0f} MiB", str(self._files(batch)))
-            self._console.print(table)
-        finally:
-            self._aws.stop()
+    def stop(self) -> None:
+        """Stop the emulator."""
+        self._aws.stop()
+
+    def first(self) -> Job:
+        """Bring the first batch into the lake."""
+        return self._job(1, optimise=self.rows >= 1_000_000)
+
+    def increment(self, batch: int) -> Job:
+        """Bring 100 changed rows, spread over the whole history, into the lake: 50 orders and 50 payments."""
+        self._commit(batch, dict.fromkeys(("sales_order", "payment"), (batch, 50, batch)))
+        return self._job(batch)
 
     def _prepare(self) -> None:
         self._environment = {**credentials(), "AWS_ENDPOINT_URL": self._aws.start()}
@@ -108,7 +146,7 @@ class Bench:
         )
 
     def _size(self, name: str) -> int:
-        return self._rows if name in LARGE else SIZES[name]
+        return self.rows if name in LARGE else SIZES[name]
 
     def _commit(self, batch: int, tables: dict[str, tuple[int, int, int]]) -> None:
         """Write a batch: for each table the first row, how many, and how often they have changed."""
@@ -143,7 +181,7 @@ class Bench:
 
     def _parts(self, batch: int, name: str, first: int, count: int, change: int) -> tuple[Part, ...]:
         """Write rows as COPY would. Of an incremental batch they are spread over all keys."""
-        created = CREATED.format(rows=self._rows)
+        created = CREATED.format(rows=self.rows)
         columns = ROWS[name].format(stamp=STAMP.format(created), created=created, change=change)
         parts = []
         for number, low in enumerate(range(0, count, PART_ROWS), 1):
@@ -167,7 +205,8 @@ class Bench:
         row = self._database.execute(statement).fetchone()
         return row[0] if row else None
 
-    def _baseline(self) -> float:
+    def baseline(self) -> float:
+        """Make the first batch's tables with DuckDB; return the seconds that its process took."""
         files = {name: str(self._home.s3 / ACCOUNT / INGESTION / name / "*" / "*.csv") for name in LARGE}
         out, script = self._directory / "baseline", ""
         out.mkdir()
@@ -182,14 +221,14 @@ class Bench:
         command = [
             sys.executable,
             "-c",
-            "import duckdb, sys; c = duckdb.connect(); c.execute('set threads = 2'); c.execute(sys.argv[1])",
+            "import duckdb, sys; c = duckdb.connect(); c.execute('set threads = 2'); c.execute('set enable_progress_bar = false'); "
+            "c.execute(sys.argv[1])",
         ]
         started = time.monotonic()
         subprocess.run([*command, script], check=True)
         return time.monotonic() - started
 
-    def _job(self, *, optimise: bool = False) -> tuple[float, float]:
-        """Run the job; return seconds and the peak memory of its processes in MiB."""
+    def _job(self, batch: int, *, optimise: bool = False) -> Job:
         self._configure(optimise=optimise)
         log = self._directory / "job.log"
         command = [sys.executable, "-m", "glue_jobs.transform", "--ingestion_bucket", INGESTION]
@@ -202,20 +241,16 @@ class Bench:
             "PYSPARK_PYTHON": sys.executable,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        before = newest_publication_number(Bucket(self._s3, PROCESSED))
+        processed = Bucket(self._s3, PROCESSED)
         started = time.monotonic()
         with log.open("w") as stream:
             process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT)
             peak = _watched(process)
         seconds = time.monotonic() - started
-        if process.returncode or newest_publication_number(Bucket(self._s3, PROCESSED)) != before + 1:
+        if process.returncode or newest_publication_number(processed) != batch:
             sys.exit(log.read_text())
-        if os.environ.get("BENCH_LOG"):
-            print(log.read_text())
-        return seconds, peak
-
-    def _files(self, batch: int) -> int:
-        return sum(len(t.files) for t in read_publication(Bucket(self._s3, PROCESSED), batch).tables.values())
+        files = sum(len(table.files) for table in read_publication(processed, batch).tables.values())
+        return Job(seconds, peak, files)
 
 
 def _watched(process: subprocess.Popen[bytes]) -> float:

@@ -1,8 +1,9 @@
 """A table's part of a large batch: everything is decided by Spark, and only figures are collected."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts.source import SOURCE_TABLES
@@ -39,15 +40,15 @@ def _first(batch: Batch, table: StarTable, raw: DataFrame, references: Reference
     own = raw.withColumn(PROBLEM, problem(source))
     if batch.head(table).of_batch(batch.number) is None:
         _write(batch, table, own)
-    figures = _figures(batch, table)
+    figures, ends = _figures(batch, table, references.ends(table))
     held, number = None, 0
-    if figures["inserted"] != expected or not references.hold(table):
+    if figures["inserted"] != expected or not references.hold(table, ends):
         marked = references.marked(table, raw)
         held = batch.keep(held_rows(source, marked.where(F.col(PROBLEM) > 0), F.col(PROBLEM)))
         number = held.count()
         if expected is None or figures["inserted"] + number != expected:
             _write(batch, table, marked)
-            figures = _figures(batch, table)
+            figures, _ = _figures(batch, table)
     check_received(batch.manifest, table.source, figures["inserted"] + number, expected)
     after = published(batch, table, figures) if figures["inserted"] else unchanged(batch.before[table.name])
     return _outcome(after, raw, held if number else None, figures["years"])
@@ -103,8 +104,8 @@ def _outcome(after: Any, raw: DataFrame, held: DataFrame | None, found_years: li
     return Outcome(after=after, raw=raw, held=held if number else None, years=frozenset(found_years))
 
 
-def _figures(batch: Batch, table: StarTable) -> dict[str, Any]:
-    """Count what the batch has written, from the files as they are."""
+def _figures(batch: Batch, table: StarTable, further: Sequence[Column] = ()) -> tuple[dict[str, Any], Row]:
+    """Count what the batch has written, from the files as they are; return the figures, and the row with `further` aggregates."""
     written = batch.place.lake.read(table).where(F.col("batch_id") == batch.number)
     row = written.agg(
         F.count("*").alias("inserted"),
@@ -112,15 +113,17 @@ def _figures(batch: Batch, table: StarTable) -> dict[str, Any]:
         F.coalesce(F.min(table.key), F.lit(0)).alias("lowest"),
         F.coalesce(F.max(table.key), F.lit(-1)).alias("highest"),
         *span_of_years(table),
+        *further,
     ).collect()[0]
-    figures = {**row.asDict(), "updated": 0}
+    names = ("inserted", "inserted_checksum", "lowest", "highest")
+    figures: dict[str, Any] = {**{name: row[name] for name in names}, "updated": 0}
     if table.record_id:
         figures |= {"first_record_id": figures["lowest"], "last_record_id": figures["highest"]}
-    first, last = figures.pop("first_year"), figures.pop("last_year")
+    first, last = row["first_year"], row["last_year"]
     if first is None or last - first < 20:
-        return {**figures, "years": [] if first is None else list(range(first, last + 1))}
+        return {**figures, "years": [] if first is None else list(range(first, last + 1))}, row
     found = written.select(F.explode(years(table)).alias("year")).distinct().collect()
-    return {**figures, "years": sorted(row["year"] for row in found)}
+    return {**figures, "years": sorted(r["year"] for r in found)}, row
 
 
 def _summed(statistics: Any) -> dict[str, Any]:

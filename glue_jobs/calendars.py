@@ -26,7 +26,7 @@ def record(batch: Batch, years: Collection[int]) -> TablePublication:
     commit = head.of_batch(batch.number)
     if not commit:
         rows = lake.read(DIM_DATE).where(F.col("batch_id") < batch.number).select("year").distinct()
-        new = sorted(set(years) - {row["year"] for row in rows.collect()})
+        new = sorted(set(years) - ({row["year"] for row in rows.collect()} if head.snapshot_id else set()))
         if not new:
             return unchanged(before)
         days = with_hash(calendar.build(batch.place.spark, new), DIM_DATE).withColumn("batch_id", F.lit(batch.number))

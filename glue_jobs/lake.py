@@ -36,9 +36,11 @@ _PROPERTIES = {
     "write.update.mode": "copy-on-write",
     "write.merge.mode": "copy-on-write",
     "write.parquet.compression-codec": "zstd",
+    # A dictionary of distinct values, as every hash is one, costs more than half of writing it, and is thrown away.
+    "write.parquet.dict-size-bytes": str(64 * 2**10),
     "write.distribution-mode": "none",
     # Newest versions are looked up by key: the smaller the groups, the less is read around them.
-    "write.parquet.row-group-size-bytes": str(4 * 2**20),
+    "write.parquet.row-group-size-bytes": str(2**20),
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
 }

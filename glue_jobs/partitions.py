@@ -8,6 +8,8 @@ from pyspark.sql import functions as F
 
 from contracts.table import StarTable
 
+#: Iceberg compares no file's statistics with a list of more values than this.
+_LISTED = 200
 #: More ranges than this do not make the files that are read fewer.
 _RANGES = 64
 
@@ -15,16 +17,20 @@ _RANGES = 64
 def among(column: str, keys: Collection[int]) -> Column:
     """Return the filter "`column` is one of `keys`", in a form by which Iceberg leaves out files.
 
-    Iceberg looks at no file's statistics for a list of more than 200 values, so ranges around the keys stand beside it.
+    Ranges stand beside a list that is too long for Iceberg: behind it, because a row costs one look into the list,
+    and a comparison with each of the ranges.
     """
     ordered = sorted(keys)
+    listed = f"`{column}` in ({', '.join(map(str, ordered))})"
+    if len(ordered) <= _LISTED:
+        return F.expr(listed)
     gaps = sorted(range(1, len(ordered)), key=lambda i: ordered[i - 1] - ordered[i])[: _RANGES - 1]
     starts = [0, *sorted(gaps)]
     ranges = [
         f"`{column}` between {ordered[start]} and {ordered[end - 1]}"
         for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True)
     ]
-    return F.expr(f"({' or '.join(ranges)}) and `{column}` in ({', '.join(map(str, ordered))})")
+    return F.expr(f"{listed} and ({' or '.join(ranges)})")
 
 
 def buckets(keys: Collection[int], table: StarTable) -> list[tuple[int, int]]:

@@ -91,22 +91,18 @@ def _bring(batch: Batch, log: Callable[[str], None]) -> dict[str, TablePublicati
         references = References(batch, lambda name: running[name].result().after)
         for table in _IN_ORDER:
             running[table.name] = pool.submit(_again, table, lambda t=table: _table(batch, t, references))
+        further: dict[str, Future[TablePublication]] = {
+            table.name: pool.submit(_again, table, lambda n=name: histories.record(batch, n, running[n].result()))
+            for name, table in HISTORIES.items()
+        }
         outcomes = {name: future.result() for name, future in running.items()}
         for name, outcome in outcomes.items():
             _tell(batch, name, outcome.after, log)
         years = frozenset[int]().union(*(outcome.years for outcome in outcomes.values()))
-        further: dict[str, Future[TablePublication]] = {
-            DIM_DATE.name: pool.submit(_again, DIM_DATE, lambda: calendars.record(batch, years)),
-            SOURCE_DELETION.name: pool.submit(
-                _again, SOURCE_DELETION, lambda: deletions.record(batch, outcomes.items())
-            ),
-        }
-        for name, table in HISTORIES.items():
-            further[table.name] = pool.submit(
-                _again,
-                table,
-                lambda n=name: histories.record(batch, n, outcomes[n]),
-            )
+        further[DIM_DATE.name] = pool.submit(_again, DIM_DATE, lambda: calendars.record(batch, years))
+        further[SOURCE_DELETION.name] = pool.submit(
+            _again, SOURCE_DELETION, lambda: deletions.record(batch, outcomes.items())
+        )
         held = pool.submit(_again, LAKE_TABLES["quarantine"], lambda: quarantine.record(batch, outcomes))
         tables |= {name: outcome.after for name, outcome in outcomes.items()}
         tables |= {name: future.result() for name, future in further.items()}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts.publication import TablePublication
@@ -51,26 +51,34 @@ class References:
         found = self._batch.place.lake.read(star).where(among(star.key, inside)).select(star.key).distinct()
         return outside | inside - {row[0] for row in found.collect()}
 
-    def hold(self, table: StarTable) -> bool:
-        """Tell whether every row that the batch has written to `table` refers to what exists."""
+    def ends(self, table: StarTable) -> list[Column]:
+        """Return the aggregates that `hold` looks at: the lowest and the highest value of each column that refers to something."""
+        return [
+            end(name).alias(f"_{label}_{name}")
+            for _, name in self._pointing(table)
+            if name
+            for label, end in (("lowest", F.min), ("highest", F.max))
+        ]
+
+    def hold(self, table: StarTable, ends: Row) -> bool:
+        """Tell whether every row that the batch has written to `table` refers to what exists.
+
+        Parameters
+        ----------
+        ends
+            The aggregates `ends` over these rows.
+        """
         written = self._batch.place.lake.read(table).where(F.col("batch_id") == self._batch.number)
-        pointing = {
-            column: (parent, _star_column(table, column, parent)) for column, parent in self.columns(table).items()
-        }
-        if not pointing:
-            return True
-        if any(name is None for _, name in pointing.values()):
-            return False  # what it refers to is joined, and told by the rows themselves
-        ends = [f(name) for _, name in pointing.values() if name for f in (F.min, F.max)]
-        found = iter(written.agg(*ends).collect()[0])
-        for parent, name in pointing.values():
-            lowest, highest = next(found), next(found)
+        for parent, name in self._pointing(table):
+            if name is None:
+                return False  # what it refers to is joined, and told by the rows themselves
+            lowest, highest = ends[f"_lowest_{name}"], ends[f"_highest_{name}"]
             after = self._finished(_BY_SOURCE[parent].name)
             if lowest is None or (after.is_gapless and after.lowest_key <= lowest and highest <= after.highest_key):
                 continue
             keys = self._keys(_BY_SOURCE[parent]).toDF("_found")
-            values = written.where(F.col(str(name)).isNotNull())
-            if values.join(keys, F.col(str(name)) == F.col("_found"), "left_anti").limit(1).count():
+            values = written.where(F.col(name).isNotNull())
+            if values.join(keys, F.col(name) == F.col("_found"), "left_anti").limit(1).count():
                 return False
         return True
 
@@ -92,6 +100,10 @@ class References:
                 outside = f"`_found_{column}` is null"
             missing[column] = f"`{column}` is not null and {outside}"
         return raw.withColumn(PROBLEM, problem(source, missing))
+
+    def _pointing(self, table: StarTable) -> list[tuple[str, str | None]]:
+        """Return, for each column of the source that refers to something, that table and the star column that it becomes."""
+        return [(parent, _star_column(table, column, parent)) for column, parent in self.columns(table).items()]
 
     def _keys(self, star: StarTable) -> DataFrame:
         return self._batch.place.lake.read(star).select(star.key).distinct()

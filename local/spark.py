@@ -64,6 +64,8 @@ def write_spark_defaults(
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.sql.shuffle.partitions": str(cores),
+        # Planning every stage anew costs more here than it gains: there are as many partitions as cores.
+        "spark.sql.adaptive.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.catalogImplementation": "in-memory",
         "spark.jars": ",".join(jars),

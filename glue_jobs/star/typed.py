@@ -112,15 +112,18 @@ def shown(table: SourceTable, number: Column) -> list[Column]:
 def created_and_updated() -> list[Column]:
     """Return the four columns that a fact makes of ``created_at`` and ``last_updated``."""
     return [
-        piece
+        F.expr(expression)
         for source, target in (("created_at", "created"), ("last_updated", "last_updated"))
-        for piece in (
-            F.substring(source, 1, 10).cast("date").alias(f"{target}_date"),
-            F.concat(F.substring(source, 12, 8), F.lit("."), F.rpad(F.substring(source, 21, 3), 3, "0")).alias(
-                f"{target}_time"
-            ),
+        for expression in (
+            f"cast({_piece(source, 1, 10)} as date) as {target}_date",
+            f"concat({_piece(source, 12, 8)}, '.', rpad({_piece(source, 21, 3)}, 3, '0')) as {target}_time",
         )
     ]
+
+
+def _piece(column: str, start: int, length: int) -> str:
+    """Return a piece of a text of ASCII: by its bytes, because Spark counts the characters of the whole text first."""
+    return f"cast(substr(cast(`{column}` as binary), {start}, {length}) as string)"
 
 
 def _value(column: ContractColumn) -> str:
@@ -150,7 +153,8 @@ def _fits(column: ContractColumn) -> str:
         return f"{text} in ({', '.join(map(repr, CURRENCY_NAMES))})"
     if column.type is TIMESTAMP:
         # The source's type makes it a moment; but it may be infinite, BC, after 9999 or finer than milliseconds.
-        form = f"length({text}) between 19 and 23 and substr({text}, 5, 1) = '-' and {text} not like '%BC'"
+        dash = f"{_piece(column.name, 5, 1)} = '-'"
+        form = f"octet_length({text}) between 19 and 23 and {dash} and {text} not like '%BC'"
         return f"{form} and {text} between '0001' and '9999-12-31 24'"
     same = f"{text} <=> cast(cast({text} as {column.type.spark}) as string)"
     if column.type is ISO_DATE:

@@ -22,7 +22,7 @@ def with_hash(frame: DataFrame, table: StarTable) -> DataFrame:
     """
     # A date as its number of days: Spark takes longer to write a date than for all the rest.
     texts = [f"unix_date(`{c.name}`)" if c.type is DATE else f"`{c.name}`" for c in table.content_columns]
-    pieces = [f"coalesce(concat('\\0v', cast({text} as string)), '\\0n')" for text in texts]
+    pieces = [f"if({text} is null, '\\0n', '\\0v'), coalesce(cast({text} as string), '')" for text in texts]
     return frame.withColumn("row_hash", F.expr(f"sha2(concat({', '.join(pieces)}), 256)"))
 
 
