@@ -19,21 +19,25 @@ from {} group by payment_id) p"""
 
 
 class Reader(threading.Thread):
-    """Asks the same question again and again, and keeps the answers and the first error."""
+    """Asks the same question again and again, and keeps the answers and the first error.
 
-    def __init__(self, ask, pause):
+    It rests four times as long as the answer took, so that readers leave the batches most of the machine.
+    """
+
+    def __init__(self, ask):
         super().__init__()
-        self.ask, self.pause = ask, pause
+        self.ask = ask
         self.answers, self.error, self.done = [], None, threading.Event()
 
     def run(self):
         while not self.done.is_set():
+            asked = time.monotonic()
             try:
                 self.answers.append(tuple(map(int, self.ask())))
             except Exception as error:
                 self.error = error
                 return
-            time.sleep(self.pause)
+            self.done.wait(max(1, 4 * (time.monotonic() - asked)))
 
     def stop(self):
         self.done.set()
@@ -64,8 +68,8 @@ def readers(pipeline, spark):
         return session.sql(STATEMENT.format(table)).collect()[0]
 
     started = [
-        Reader(lambda: query(platform, STATEMENT.format("fact_payment")).iloc[0], 1.0),
-        Reader(ask_spark, 1.0),
+        Reader(lambda: query(platform, STATEMENT.format("fact_payment")).iloc[0]),
+        Reader(ask_spark),
     ]
     for reader in started:
         reader.start()
@@ -85,8 +89,11 @@ def test_g3_readers_see_every_payment_once_through_many_batches_and_maintenance(
             connection.execute("update sales_order set units_sold = %s where sales_order_id = 1", (2000 + number,))
         pipeline.run(spark)
     pipeline.transform(spark, mode="maintain", keep_days=1)
-    time.sleep(3)  # a few more answers after the last file was replaced
-    for reader in readers:
+    seen = [len(reader.answers) for reader in readers]
+    for reader, before in zip(readers, seen, strict=True):
+        # The second answer from now on was asked for after the last file was replaced.
+        while len(reader.answers) < before + 2 and reader.error is None:
+            time.sleep(0.1)
         reader.stop()
         assert reader.error is None, reader.error
         assert len(reader.answers) > 2
