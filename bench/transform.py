@@ -37,8 +37,6 @@ from local.spark import write_spark_defaults
 from local.tools import java_home
 
 INGESTION, PROCESSED, DATABASE = "bench-ingestion", "bench-processed", "bench"
-
-
 #: Rows a table of the lake that incremental batches are compared with.
 SMALL = 10_000
 
@@ -53,9 +51,9 @@ def main() -> None:
     with ExitStack() as stack:
         directory = stack.enter_context(scratch())
         benches = []
-        for rows in (options.rows, SMALL):
+        for name, rows in (("large", options.rows), ("small", SMALL)):
             with console.status(f"generating {rows:,} rows a table"):
-                benches.append(Bench(directory / str(rows), rows))
+                benches.append(Bench(directory / name, rows))
                 stack.callback(benches[-1].stop)
         large, small = benches
         table = Table(title="orders, transactions and payments", title_justify="left")
@@ -69,15 +67,15 @@ def main() -> None:
             table.add_row(
                 f"{bench.rows:,}", "1", f"{3 * bench.rows:,}", f"{first.seconds:.1f} s", *against, *first.cells
             )
-        seconds: dict[int, list[float]] = {bench.rows: [] for bench in benches}
+        seconds: dict[Bench, list[float]] = {bench: [] for bench in benches}
         for batch in range(2, options.increments + 2):
             for bench in benches:
                 with console.status(f"batch {batch}, {bench.rows:,} rows a table"):
                     job = bench.increment(batch)
-                seconds[bench.rows].append(job.seconds)
+                seconds[bench].append(job.seconds)
                 table.add_row(f"{bench.rows:,}", str(batch), "100", f"{job.seconds:.1f} s", "", "", *job.cells)
         console.print(table)
-        of_large, of_small = median(seconds[large.rows]), median(seconds[small.rows])
+        of_large, of_small = median(seconds[large]), median(seconds[small])
         console.print(f"100 changed rows, medians: {of_large:.1f} s / {of_small:.1f} s = {of_large / of_small:.2f}")
 
 
