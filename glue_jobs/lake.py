@@ -36,7 +36,7 @@ _PROPERTIES = {
     "write.update.mode": "copy-on-write",
     "write.merge.mode": "copy-on-write",
     "write.parquet.compression-codec": "zstd",
-    # A dictionary of distinct values, as every hash is one, costs more than half of writing it, and is thrown away.
+    # Hashes are all distinct: a large dictionary of them is half the work of writing them, and is thrown away.
     "write.parquet.dict-size-bytes": str(64 * 2**10),
     "write.distribution-mode": "none",
     # Newest versions are looked up by key: the smaller the groups, the less is read around them.

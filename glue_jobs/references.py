@@ -69,9 +69,10 @@ class References:
             The aggregates `ends` over these rows.
         """
         written = self._batch.place.lake.read(table).where(F.col("batch_id") == self._batch.number)
-        for parent, name in self._pointing(table):
-            if name is None:
-                return False  # what it refers to is joined, and told by the rows themselves
+        pointing = [(parent, name) for parent, name in self._pointing(table) if name]
+        if len(pointing) < len(self._pointing(table)):
+            return False  # some of what it refers to is joined, and told by the rows themselves
+        for parent, name in pointing:
             lowest, highest = ends[f"_lowest_{name}"], ends[f"_highest_{name}"]
             after = self._finished(_BY_SOURCE[parent].name)
             if lowest is None or (after.is_gapless and after.lowest_key <= lowest and highest <= after.highest_key):
