@@ -30,6 +30,8 @@ BATCH_ID = "batch-id"
 FIGURES = "figures"
 _SPARK_CATALOG = "org.apache.iceberg.spark.SparkCatalog"
 _CONFLICTS = ("ValidationException", "CommitFailedException")
+#: More than the small files of a partition will ever have together.
+_ONE_FILE_BYTES = 2**30
 _PROPERTIES = {
     "format-version": "2",
     "write.delete.mode": "copy-on-write",
@@ -41,6 +43,8 @@ _PROPERTIES = {
     "write.distribution-mode": "none",
     # Newest versions are looked up by key: the smaller the groups, the less is read around them.
     "write.parquet.row-group-size-bytes": str(2**20),
+    # Each commit writes a list of its files, and each plan reads all of them.
+    "commit.manifest.min-count-to-merge": "8",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
 }
@@ -102,9 +106,8 @@ class Lake:
         self._spark = spark
         self._database = database
         self._bucket = bucket
-        prefix = (spark.conf.get(f"spark.sql.catalog.{CATALOG}") or "").removesuffix(_SPARK_CATALOG)
-        jvm: Any = spark._jvm
-        self._util = functools.reduce(getattr, f"{prefix}org.apache.iceberg.spark.Spark3Util".split("."), jvm)
+        self._prefix = (spark.conf.get(f"spark.sql.catalog.{CATALOG}") or "").removesuffix(_SPARK_CATALOG)
+        self._util = self._java("spark.Spark3Util")
 
     def ensure(self, table: StarTable) -> None:
         """Create a table that is missing, and add columns that the contract has gained."""
@@ -246,6 +249,48 @@ class Lake:
         self._commit(writer, lambda w: w.overwritePartitions())
         return len(scattered)
 
+    def gather(self, table: StarTable, least: int, small_bytes: int) -> int:
+        """Rewrite the small files of each partition that has many of them as one file, in the order of its keys.
+
+        Parameters
+        ----------
+        least
+            Partitions with fewer small files are left alone.
+        small_bytes
+            Files of this size and larger are left alone.
+
+        Returns
+        -------
+        int
+            How many files were rewritten.
+
+        Raises
+        ------
+        ConflictError
+            When such a file was replaced meanwhile. Nothing was committed.
+        """
+        loaded = self._load(table)
+        snapshot = loaded.currentSnapshot()
+        if snapshot is None or int(snapshot.summary().get("total-data-files")) < least:
+            return 0
+        order = self._java("SortOrder").builderFor(loaded.schema())
+        for column in filter(None, (table.key, table.record_id)):
+            order = order.asc(column)
+        action = self._java("spark.actions.SparkActions").get(self._spark._jsparkSession).rewriteDataFiles(loaded)
+        action = action.sort(order.build())
+        options = {
+            "min-input-files": least,
+            "min-file-size-bytes": small_bytes,
+            "target-file-size-bytes": _ONE_FILE_BYTES,
+            "max-concurrent-file-group-rewrites": 2,
+        }
+        for name, value in options.items():
+            action = action.option(name, str(value))
+        try:
+            return int(action.execute().rewrittenDataFilesCount())
+        except Py4JJavaError as error:
+            raise _told(error) from None
+
     def rewrite_manifests(self, table: StarTable) -> None:
         """Bring the lists of data files together."""
         self._call("rewrite_manifests", table, "use_caching => false")
@@ -270,6 +315,10 @@ class Lake:
         loaded.refresh()  # another run may have committed since this session last looked
         return loaded
 
+    def _java(self, name: str) -> Any:
+        """Return a class of Iceberg, which lies in another package where its jar is a shaded one."""
+        return functools.reduce(getattr, f"{self._prefix}org.apache.iceberg.{name}".split("."), self._spark._jvm)
+
     def _writer(
         self, table: StarTable, rows: DataFrame, batch: int | None, figures: Mapping[str, Any], head: Head
     ) -> Any:
@@ -288,9 +337,7 @@ class Lake:
         try:
             write(writer)
         except Py4JJavaError as error:
-            if any(name in str(error) for name in _CONFLICTS):
-                raise ConflictError("another run has committed to the table") from None
-            raise
+            raise _told(error) from None
 
     def _listed(self, files: Iterable[Any]) -> tuple[DataFile, ...]:
         listed = [DataFile(self._key(str(f.path())), int(f.fileSizeInBytes()), int(f.recordCount())) for f in files]
@@ -298,6 +345,11 @@ class Lake:
 
     def _key(self, path: str) -> str:
         return re.sub(f"^s3a?://{re.escape(self._bucket)}/", "", path)
+
+
+def _told(error: Py4JJavaError) -> Exception:
+    is_conflict = any(name in str(error) for name in _CONFLICTS)
+    return ConflictError("another run has committed to the table") if is_conflict else error
 
 
 def _iterate(iterable: Any) -> Any:

@@ -11,6 +11,10 @@ from glue_jobs.errors import ConflictError
 from glue_jobs.lake import Lake
 
 ATTEMPTS = 5
+#: Batches after which small files are brought together, and how many of them a partition must have.
+BATCHES = 16
+#: Files of this size are no longer small: rewriting them would cost more than they cost those that read them.
+SMALL_BYTES = 4 * 2**20
 #: Rewritten whole by every batch that changes them, and read as earlier batches left them.
 _WHOLE = (QUARANTINE, QUARANTINE_ROW)
 
@@ -39,6 +43,22 @@ def maintain(lake: Lake, published: int, keep_days: int, log: Callable[[str], No
         lake.rewrite_manifests(table)
         expired = lake.expire(table, keep_days)
         log(f"{table.name}: {compacted} partitions compacted, {expired} files expired")
+
+
+def gather(lake: Lake, log: Callable[[str], None]) -> None:
+    """Bring the small files together that batches have left since the last maintenance.
+
+    What it costs follows what these batches wrote, because larger files are left alone. Without it, each batch would open
+    the files of all batches since then.
+    """
+    for table in LAKE_TABLES.values():
+        try:
+            files = lake.gather(table, BATCHES, SMALL_BYTES)
+        except ConflictError:
+            log(f"{table.name}: a batch has changed what was being brought together; left for the next time")
+        else:
+            if files:
+                log(f"{table.name}: {files} small files brought together")
 
 
 def _compact(lake: Lake, table: StarTable, log: Callable[[str], None]) -> int:

@@ -18,6 +18,7 @@ from contracts.table import StarTable
 from glue_jobs import bulk, calendars, deletions, histories, quarantine, small
 from glue_jobs.errors import ConflictError, TransformError
 from glue_jobs.incoming import is_offered
+from glue_jobs.maintain import BATCHES, gather
 from glue_jobs.reader import check_parts
 from glue_jobs.references import References
 from glue_jobs.workplace import Batch, Outcome, Workplace, first_publications, unchanged
@@ -80,6 +81,8 @@ def publish(
         place.processed.put_once(place.publications + publication_key(manifest.batch), publication.to_json())
     except DuplicateNumberError:
         log(f"batch {manifest.batch}: another run published it first")
+    if publication.batch // BATCHES > (publication.first - 1) // BATCHES:
+        gather(place.lake, log)
     return publication
 
 

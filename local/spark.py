@@ -82,7 +82,12 @@ def write_spark_defaults(
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
         **{f"spark.hadoop.fs.viewfs.mounttable.{b}.linkFallback": f"file://{s3_files / b}" for b in buckets},
     }
-    directory.mkdir(parents=True, exist_ok=True)
+    services = directory / "META-INF" / "services"
+    services.mkdir(parents=True, exist_ok=True)
+    # The relocated jar does not name its data source, by which Iceberg's own actions read. This directory is on the class path.
+    (services / "org.apache.spark.sql.sources.DataSourceRegister").write_text(
+        f"{prefix}org.apache.iceberg.spark.source.IcebergSource\n"
+    )
     (directory / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     (directory / "log4j2.properties").write_text(
         "rootLogger.level = error\nrootLogger.appenderRef.stderr.ref = stderr\nappender.stderr.type = Console\n"

@@ -9,6 +9,7 @@ from contracts.layout import publication_key
 from contracts.star import FACT_PAYMENT, LAKE_TABLES, STAR_TABLES
 from glue_jobs.errors import ConflictError, ReplayError
 from glue_jobs.lake import Lake
+from glue_jobs.maintain import gather
 from tests.support.publications import dump, use_warehouse
 
 
@@ -77,6 +78,67 @@ def test_g3_what_a_batch_changes_meanwhile_is_compacted_again_and_not_lost(pipel
         with pytest.raises(ConflictError):
             lake.compact(FACT_PAYMENT)
     assert lake.compact(FACT_PAYMENT) > 0
+    _change(pipeline, 51)
+    pipeline.run(spark)
+    pipeline.assert_equal()
+
+
+def _paths(pipeline, spark):
+    """The data files of the payments, and their sizes."""
+    name = Lake(spark, pipeline.database, pipeline.processed).name(FACT_PAYMENT)
+    return {row[0]: row[1] for row in spark.sql(f"select file_path, file_size_in_bytes from {name}.files").collect()}
+
+
+def test_g9_small_files_are_brought_together_as_batches_go_by_and_large_ones_stay(pipeline, spark, monkeypatch):
+    pipeline.run(spark)
+    ((large, size),) = _paths(pipeline, spark).items()
+    for module in ("publish", "maintain"):
+        monkeypatch.setattr(f"glue_jobs.{module}.BATCHES", 3)
+    monkeypatch.setattr("glue_jobs.maintain.SMALL_BYTES", size)
+    counts = []
+    for number in range(2, 7):
+        _change(pipeline, number)
+        pipeline.run(spark)
+        counts.append(len(_paths(pipeline, spark)))
+    assert counts == [2, 3, 4, 5, 2]  # two small files are not many; five are brought together
+    assert large in _paths(pipeline, spark)
+    rows = pipeline.lake(spark)("fact_payment").where("payment_id = 1").orderBy("payment_record_id")
+    assert [int(row.payment_amount) for row in rows.collect()[1:]] == [2, 3, 4, 5, 6]
+    before = dump(pipeline.warehouse_url)
+    pipeline.transform(spark, mode="list")
+    use_warehouse(pipeline, pipeline.servers.create_database(pipeline.servers.warehouse))
+    assert pipeline.load({"step": "rebuild"})["done"]
+    assert dump(pipeline.warehouse_url) == before
+    _change(pipeline, 7)
+    pipeline.run(spark)
+    pipeline.assert_equal()
+
+
+def test_g3_small_files_that_another_run_replaces_are_left_and_no_row_is_lost(pipeline, spark, monkeypatch):
+    pipeline.run(spark)
+    for number in range(2):
+        _change(pipeline, number)
+        pipeline.run(spark)
+    plain, raced = Lake._java, []
+
+    def late(self, name):
+        if name == "spark.actions.SparkActions" and not raced:
+            raced.append(True)
+            another = spark.newSession()  # which does not share what this one remembers of a table
+            _change(pipeline, 50)
+            pipeline.run(spark)
+            Lake(another, pipeline.database, pipeline.processed).compact(FACT_PAYMENT)
+        return plain(self, name)
+
+    monkeypatch.setattr("glue_jobs.maintain.BATCHES", 2)
+    lines = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "_java", late)
+        patch.setattr("glue_jobs.maintain.LAKE_TABLES", {FACT_PAYMENT.name: FACT_PAYMENT})
+        gather(Lake(spark, pipeline.database, pipeline.processed), lines.append)
+    assert lines == ["fact_payment: a batch has changed what was being brought together; left for the next time"]
+    assert len(_paths(pipeline, spark)) == 1
+    gather(Lake(spark, pipeline.database, pipeline.processed), lines.append)
     _change(pipeline, 51)
     pipeline.run(spark)
     pipeline.assert_equal()
