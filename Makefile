@@ -24,13 +24,14 @@ help: ## show this list
 
 setup: $(VENV)/.ready ## install everything into .venv, node_modules and .cache
 
-$(VENV)/.ready: requirements.lock package-lock.json lambdas/extract/requirements.lock lambdas/load/requirements.lock
+$(VENV)/.ready: requirements.lock package-lock.json lambdas/extract/requirements.lock lambdas/load/requirements.lock local/classes.py
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "Python 3.11 or 3.12 is needed: make PYTHON=python3.11 ...")'
 	$(PY) -m pip install --quiet --disable-pip-version-check --cache-dir .cache/pip $$(grep '^uv==' requirements.txt)
 	$(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
 	$(PY) -m local.tools
 	$(PY) -m cdk_app.bundling
+	$(PY) -m local.classes
 	touch $@
 
 demo: setup ## run the whole platform on this machine and prove the outcome

@@ -33,8 +33,8 @@ from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket, newest_publication_number, read_publication
 from local.aws import ACCOUNT, Aws, credentials
 from local.home import ROOT, Home
+from local.jvm import spark_environment
 from local.spark import write_spark_defaults
-from local.tools import java_home
 
 INGESTION, PROCESSED, DATABASE = "bench-ingestion", "bench-processed", "bench"
 #: Rows a table of the lake that incremental batches are compared with.
@@ -234,9 +234,7 @@ class Bench:
         environment = {
             **os.environ,
             **self._environment,
-            "SPARK_CONF_DIR": str(self._home.spark),
-            "JAVA_HOME": str(java_home()),
-            "PYSPARK_PYTHON": sys.executable,
+            **spark_environment(self._home.spark),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         processed = Bucket(self._s3, PROCESSED)

@@ -14,7 +14,6 @@ import boto3
 from local.errors import PlatformDownError, ProcessFailedError
 from local.home import ROOT, Home
 from local.processes import end_leftovers, free_port, is_running, stop_group, tail
-from local.tools import java_home
 
 ACCOUNT = "000000000001"
 REGION = "eu-west-2"
@@ -103,7 +102,6 @@ class Aws:
             "SFN_WAIT_SCALE": "0",
             "LOCAL_LOGS": str(home.logs),
             "LOCAL_SPARK_CONF": str(home.spark),
-            "LOCAL_JAVA_HOME": str(java_home()),
             "POWERTOOLS_DEV": "false",
         }
 

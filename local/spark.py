@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 
 from glue_jobs.lake import CATALOG
+from local.jvm import DEFAULTS
 from local.tools import iceberg_jars
 
+_LOGGING = "log4j2.properties"
 _FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
 #: The second compiler takes a method after five times what the JVM would wait for by itself.
 _OPTIMISED = (
@@ -28,12 +30,12 @@ def write_spark_defaults(
     scratch: Path,
     optimise: bool = False,
 ) -> None:
-    """Write ``spark-defaults.conf``.
+    """Write the settings of a platform's Spark sessions.
 
     Parameters
     ----------
     directory
-        Becomes ``SPARK_CONF_DIR``.
+        Where; `spark_environment` makes a process use them.
     endpoint
         Of the emulator.
     s3_files
@@ -60,7 +62,8 @@ def write_spark_defaults(
         # A small run on two cores spends its time on compiling and on collectors that wait for each other. Room for code
         # is asked for, because with the first compiler alone 48 MiB are all, and when they are full all is interpreted.
         "spark.driver.extraJavaOptions": f"{_OPTIMISED if optimise else _FIRST_COMPILER} -XX:ReservedCodeCacheSize=512m "
-        f"-XX:+UseSerialGC -XX:+PerfDisableSharedMem -Djava.io.tmpdir={scratch}",
+        f"-XX:+UseSerialGC -XX:+PerfDisableSharedMem -Djava.io.tmpdir={scratch} "
+        f"-Dlog4j2.configurationFile={(directory / _LOGGING).as_uri()}",
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.sql.shuffle.partitions": str(cores),
@@ -68,7 +71,8 @@ def write_spark_defaults(
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.catalogImplementation": "in-memory",
-        "spark.jars": ",".join(jars),
+        # On the JVM's own class path, because it archives no classes of others.
+        "spark.driver.extraClassPath": ":".join(jars),
         "spark.sql.extensions": f"{prefix}org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         catalog: f"{prefix}org.apache.iceberg.spark.SparkCatalog",
         f"{catalog}.catalog-impl": f"{prefix}org.apache.iceberg.aws.glue.GlueCatalog",
@@ -82,14 +86,9 @@ def write_spark_defaults(
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
         **{f"spark.hadoop.fs.viewfs.mounttable.{b}.linkFallback": f"file://{s3_files / b}" for b in buckets},
     }
-    services = directory / "META-INF" / "services"
-    services.mkdir(parents=True, exist_ok=True)
-    # The relocated jar does not name its data source, by which Iceberg's own actions read. This directory is on the class path.
-    (services / "org.apache.spark.sql.sources.DataSourceRegister").write_text(
-        f"{prefix}org.apache.iceberg.spark.source.IcebergSource\n"
-    )
-    (directory / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-    (directory / "log4j2.properties").write_text(
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / DEFAULTS).write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    (directory / _LOGGING).write_text(
         "rootLogger.level = error\nrootLogger.appenderRef.stderr.ref = stderr\nappender.stderr.type = Console\n"
         "appender.stderr.name = stderr\nappender.stderr.target = SYSTEM_ERR\nappender.stderr.layout.type = PatternLayout\n"
         "appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n\n"

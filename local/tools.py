@@ -44,10 +44,22 @@ def iceberg_jars() -> tuple[list[str], str]:
     """Return the jars with Iceberg, and the prefix under which their classes are found."""
     if named := os.environ.get(ICEBERG_JARS_VARIABLE):
         return named.split(","), ""
-    jar = CACHE / "jars" / ICEBERG_MEMBER
+    jar, prefix = CACHE / "jars" / ICEBERG_MEMBER, "smfs.shaded."
     if not jar.exists():
         fetch_iceberg(jar)
-    return [str(jar)], "smfs.shaded."
+    source = CACHE / "jars" / "iceberg-source.jar"
+    if not source.exists():
+        _name_data_source(source, f"{prefix}org.apache.iceberg.spark.source.IcebergSource")
+    return [str(jar), str(source)], prefix
+
+
+def _name_data_source(jar: Path, name: str) -> None:
+    """Write the jar that tells Spark of Iceberg's data source, by which its own actions read: the relocated jar does not."""
+    with tempfile.TemporaryDirectory(dir=jar.parent) as scratch:
+        made = Path(scratch) / jar.name
+        with zipfile.ZipFile(made, "w") as archive:
+            archive.writestr("META-INF/services/org.apache.spark.sql.sources.DataSourceRegister", f"{name}\n")
+        os.replace(made, jar)
 
 
 def fetch_iceberg(jar: Path) -> None:

@@ -1,15 +1,14 @@
 """Fixtures that every layer may use. Servers start when the first test asks for them."""
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
+from local.jvm import spark_environment
 from local.spark import write_spark_defaults
-from local.tools import java_home
 from tests.support.pipeline import Pipeline, Servers, environment, start_servers
 from tests.support.samples import manifest, publication
 
@@ -67,9 +66,8 @@ def spark(servers: Servers, scratch: Path) -> Iterator[SparkSession]:
         scratch=home.tmp,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPARK_CONF_DIR", str(home.spark))
-        patch.setenv("JAVA_HOME", str(java_home()))
-        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        for name, value in spark_environment(home.spark).items():
+            patch.setenv(name, value)
         session = SparkSession.builder.appName("tests").getOrCreate()
         yield session
         session.stop()

@@ -17,6 +17,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from local.jvm import spark_environment
+
 #: Free space that a run needs to begin.
 SCRATCH_BYTES = 64 * 2**20
 
@@ -116,9 +118,7 @@ def _environment(job: dict[str, Any], args: dict[str, Any]) -> dict[str, str]:
         "AWS_SESSION_TOKEN": credentials["SessionToken"],
         "AWS_REGION": os.environ["MINISTACK_REGION"],
         "AWS_DEFAULT_REGION": os.environ["MINISTACK_REGION"],
-        "SPARK_CONF_DIR": os.environ["LOCAL_SPARK_CONF"],
-        "JAVA_HOME": os.environ["LOCAL_JAVA_HOME"],
-        "PYSPARK_PYTHON": sys.executable,
+        **spark_environment(Path(os.environ["LOCAL_SPARK_CONF"])),
         "PYTHONPATH": str(_library(args["--extra-py-files"], endpoint)),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
