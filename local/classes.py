@@ -24,7 +24,7 @@ from contracts.store import Bucket
 from contracts.table import SourceTable
 from contracts.types import BOOLEAN, CURRENCY_CODE, INTEGER, ISO_DATE, MONEY, TIMESTAMP
 from local.aws import ACCOUNT, REGION, Aws, client, credentials
-from local.errors import ProcessFailedError
+from local.errors import LocalError, ProcessFailedError
 from local.home import ROOT, Home
 from local.jvm import class_archive, spark_environment
 from local.processes import tail
@@ -152,4 +152,7 @@ def _row(table: SourceTable, batch: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (LocalError, OSError) as failed:
+        print(f"Without an archive of classes, jobs start some seconds later. {failed}", file=sys.stderr)
