@@ -6,7 +6,6 @@ time. Which classes to archive is told by the job itself, in two batches of one 
 
 import hashlib
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -41,7 +40,7 @@ _SAMPLES = {
     CURRENCY_CODE: "GBP",
 }
 #: How long the JVM may live on after its job.
-EXIT_SECONDS = 30
+EXIT_SECONDS = 90
 
 
 def main() -> None:
@@ -49,21 +48,19 @@ def main() -> None:
     archive = class_archive()
     if archive.exists():
         return
+    java = java_home()
+    if not (java / "lib" / "server" / "classes.jsa").exists():  # of Java's own classes; the one from a wheel has none
+        subprocess.run([str(java / "bin" / "java"), "-Xshare:dump"], capture_output=True, check=False)
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
-        listed, class_path = _run_job(Path(scratch))
         made = Path(scratch) / archive.name
-        command = [str(java_home() / "bin" / "java"), "-Xshare:dump", "-Xmx1536m", f"-XX:SharedClassListFile={listed}"]
-        command += [f"-XX:SharedArchiveFile={made}", "-cp", class_path]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode or not made.exists():
-            raise ProcessFailedError(f"The archive of classes cannot be made:\n{done.stderr or done.stdout}")
+        _run_job(Path(scratch), made)
         os.replace(made, archive)
 
 
-def _run_job(scratch: Path) -> tuple[Path, str]:
-    """Run the job; return the list of the classes that its JVM loaded, and the JVM's class path."""
-    home, listed = Home(scratch / "home"), scratch / "classes.txt"
+def _run_job(scratch: Path, archive: Path) -> None:
+    """Run the job; its JVM writes the archive as it ends."""
+    home = Home(scratch / "home")
     home.create()
     aws = Aws(home)
     endpoint = aws.start()
@@ -77,8 +74,7 @@ def _run_job(scratch: Path) -> tuple[Path, str]:
             **credentials(),
             **spark_environment(home.spark),
             "AWS_ENDPOINT_URL": endpoint,
-            "SPARK_PRINT_LAUNCH_COMMAND": "1",
-            "SPARK_SUBMIT_OPTS": f"-XX:DumpLoadedClassList={listed}",
+            "SPARK_SUBMIT_OPTS": f"-XX:ArchiveClassesAtExit={archive}",
         }
         with log.open("w") as stream:
             process = subprocess.Popen(
@@ -86,16 +82,14 @@ def _run_job(scratch: Path) -> tuple[Path, str]:
             )
             code = process.wait()
         _wait_for_group(process.pid)
-        launched = re.search(r"^Spark Command: .*? -cp (.+?) -Xmx", log.read_text("utf-8", "replace"), re.MULTILINE)
-        if code or launched is None or not listed.exists():
+        if code or not archive.exists():
             raise ProcessFailedError(f"The job that tells which classes to archive failed:\n{tail(log)}")
-        return listed, launched.group(1)
     finally:
         aws.stop()
 
 
 def _wait_for_group(group: int) -> None:
-    """Wait until a job's JVM, which writes its list as it ends, is gone too."""
+    """Wait until a job's JVM, which writes the archive as it ends, is gone too."""
     deadline = time.monotonic() + EXIT_SECONDS
     while time.monotonic() < deadline:
         try:
