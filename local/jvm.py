@@ -26,7 +26,7 @@ def spark_environment(directory: Path) -> dict[str, str]:
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_CONF_DIR": str(_spark_home() / "conf"),
         "PYSPARK_SUBMIT_ARGS": f"--properties-file {shlex.quote(str(directory / DEFAULTS))} pyspark-shell",
-        "SPARK_SUBMIT_OPTS": f"-XX:SharedArchiveFile={archive}" if archive.exists() else "",
+        "SPARK_SUBMIT_OPTS": f"-XX:SharedArchiveFile={shlex.quote(str(archive))}" if archive.exists() else "",
     }
 
 
@@ -36,7 +36,7 @@ def class_archive() -> Path:
     One archive is for one JVM and one class path; the JVM itself checks both.
     """
     java = java_home()
-    parts = [java, (java / "lib" / "server" / "libjvm.so").stat().st_mtime_ns, _spark_home(), *iceberg_jars()[0]]
+    parts = [java, (java / "bin" / "java").stat().st_mtime_ns, _spark_home(), *iceberg_jars()[0]]
     digest = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
     return CACHE / "classes" / f"{digest[:16]}.jsa"
 
