@@ -1,15 +1,26 @@
-"""A full disk: the emulator would accept an object that it cannot store; this refuses it, as a failing S3 would."""
+"""What the emulator's S3 lacks: a full disk, and ranges of large objects.
+
+It would accept an object that it cannot store; here it is refused, as a failing S3 would. For a range it would read the whole
+object, and hand over at once what a reader, which asks for all up to the end and stops early, never takes.
+"""
 
 import shutil
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 #: Kept free for everything else that the emulator and the databases write.
 RESERVE_BYTES = 16 * 2**20
+#: What is sent at a time.
+CHUNK_BYTES = 256 * 2**10
+
+_reading = threading.local()
 
 
 def install() -> None:
-    """Refuse objects for which there is no room; nothing of a refused object remains."""
+    """Refuse objects for which there is no room; nothing of a refused object remains. Read ranges as ranges."""
+    import ministack.app as app
     import ministack.services.s3 as service
 
     def guarded(plain: Callable[..., Any], size: Callable[..., int]) -> Callable[..., Any]:
@@ -29,3 +40,54 @@ def install() -> None:
 
     service._put_object = guarded(service._put_object, lambda body, *_: len(body))
     service._complete_multipart_upload = guarded(service._complete_multipart_upload, upload_size)
+    service._get_object = _ranged(service._get_object)
+    service._read_body = _lazy(service._read_body, service._object_disk_path)
+    app._send_response = _chunked(app._send_response)
+
+
+class _FileBody:
+    """An object on the disk of which only slices are read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __getitem__(self, part: slice) -> bytes:
+        with self._path.open("rb") as file:
+            file.seek(part.start)
+            return file.read(part.stop - part.start)
+
+
+def _ranged(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def get(bucket: str, key: str, headers: dict[str, str], *arguments: Any, **named: Any) -> Any:
+        _reading.is_ranged = "range" in headers
+        try:
+            return plain(bucket, key, headers, *arguments, **named)
+        finally:
+            _reading.is_ranged = False
+
+    return get
+
+
+def _lazy(plain: Callable[..., Any], disk_path: Callable[..., Any]) -> Callable[..., Any]:
+    def read(bucket: str, key: str, stored: dict[str, Any]) -> Any:
+        if getattr(_reading, "is_ranged", False) and stored.get("body") is None:
+            path = disk_path(bucket, key)
+            if path is not None and Path(path).exists():
+                return _FileBody(Path(path))
+        return plain(bucket, key, stored)
+
+    return read
+
+
+def _chunked(plain: Callable[..., Any]) -> Callable[..., Any]:
+    async def respond(send: Callable[..., Any], status: int, headers: Any, body: Any, *, head: bool = False) -> None:
+        async def send_chunks(message: dict[str, Any]) -> None:
+            content = memoryview(message.get("body", b""))
+            while len(content) > CHUNK_BYTES:
+                await send({**message, "body": bytes(content[:CHUNK_BYTES]), "more_body": True})
+                content = content[CHUNK_BYTES:]
+            await send({**message, "body": bytes(content)} if "body" in message else message)
+
+        await plain(send_chunks, status, headers, body, head=head)
+
+    return respond
