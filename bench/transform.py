@@ -13,7 +13,6 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,15 +24,14 @@ from rich.table import Table
 
 from bench.processes import client, create_bucket, scratch
 from bench.rows import BASELINE, CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
-from contracts.batch import Manifest, Part, SourceIdentity, TableExtract
+from contracts.batch import Part, TableExtract
 from contracts.checksum import mix_sql
-from contracts.document import FORMAT
-from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket, newest_publication_number, read_publication
 from local.aws import ACCOUNT, Aws, credentials
 from local.home import ROOT, Home
 from local.jvm import spark_environment
+from local.made_up import put_manifest
 from local.spark import write_spark_defaults
 
 INGESTION, PROCESSED, DATABASE = "bench-ingestion", "bench-processed", "bench"
@@ -148,7 +146,6 @@ class Bench:
 
     def _commit(self, batch: int, tables: dict[str, tuple[int, int, int]]) -> None:
         """Write a batch: for each table the first row, how many, and how often they have changed."""
-        time_ = datetime.now(UTC)
         extracts = {}
         for name, table in SOURCE_TABLES.items():
             count = self._size(name) if name in ROWS else 0
@@ -163,19 +160,7 @@ class Bench:
                 source_count=count,
                 source_key_checksum=int(checksum),
             )
-        manifest = Manifest(
-            format=FORMAT,
-            batch=batch,
-            previous=batch - 1 or None,
-            first=batch,
-            unfinished=None,
-            reason="first batch" if batch == 1 else "",
-            source=SourceIdentity("1", 1, 1),
-            horizon=batch,
-            snapshot_time=time_.isoformat(timespec="microseconds"),
-            tables=extracts,
-        )
-        Bucket(self._s3, INGESTION).put_once(manifest_key(batch), manifest.to_json())
+        put_manifest(Bucket(self._s3, INGESTION), batch, extracts)
 
     def _parts(self, batch: int, name: str, first: int, count: int, change: int) -> tuple[Part, ...]:
         """Write rows as COPY would. Of an incremental batch they are spread over all keys."""

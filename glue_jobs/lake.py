@@ -289,7 +289,7 @@ class Lake:
         try:
             return int(action.execute().rewrittenDataFilesCount())
         except Py4JJavaError as error:
-            raise _told(error) from None
+            raise _translated(error) from None
 
     def rewrite_manifests(self, table: StarTable) -> None:
         """Bring the lists of data files together."""
@@ -337,7 +337,7 @@ class Lake:
         try:
             write(writer)
         except Py4JJavaError as error:
-            raise _told(error) from None
+            raise _translated(error) from None
 
     def _listed(self, files: Iterable[Any]) -> tuple[DataFile, ...]:
         listed = [DataFile(self._key(str(f.path())), int(f.fileSizeInBytes()), int(f.recordCount())) for f in files]
@@ -347,7 +347,7 @@ class Lake:
         return re.sub(f"^s3a?://{re.escape(self._bucket)}/", "", path)
 
 
-def _told(error: Py4JJavaError) -> Exception:
+def _translated(error: Py4JJavaError) -> Exception:
     is_conflict = any(name in str(error) for name in _CONFLICTS)
     return ConflictError("another run has committed to the table") if is_conflict else error
 

@@ -41,6 +41,8 @@ def publish(
 ) -> Publication:
     """Bring one batch into the lake and publish it.
 
+    Every so many batches the small files that they left are brought together, once all is published.
+
     What a table's newest commit says of this batch is not done again, so a run after a crash does exactly what is missing.
 
     Parameters

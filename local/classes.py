@@ -11,16 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.batch import Manifest, Part, SourceIdentity, TableExtract
+from contracts.batch import Part, TableExtract
 from contracts.checksum import mix
-from contracts.document import FORMAT
-from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket
 from contracts.table import SourceTable
@@ -29,6 +26,7 @@ from local.aws import ACCOUNT, REGION, Aws, client, credentials
 from local.errors import LocalError, ProcessFailedError
 from local.home import ROOT, Home
 from local.jvm import class_archive, spark_environment
+from local.made_up import put_manifest
 from local.processes import tail
 from local.spark import write_spark_defaults
 from local.tools import java_home
@@ -52,9 +50,8 @@ def main() -> None:
     if archive.exists():
         return
     java = java_home()
-    if java.is_relative_to(
-        sys.prefix
-    ):  # the one from a wheel lacks the archive of its own classes, to which this one adds
+    if java.is_relative_to(sys.prefix):
+        # The Java from a wheel comes without the archive of its own classes, to which this one only adds.
         subprocess.run([str(java / "bin" / "java"), "-Xshare:dump"], capture_output=True, check=False)
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
@@ -131,19 +128,7 @@ def _commit(s3: Any, batch: int) -> None:
         part = Part(f"{name}/{batch}.csv", len(content), 1, hashlib.sha256(content).hexdigest())
         s3.put_object(Bucket=INGESTION, Key=part.key, Body=content)
         extracts[name] = TableExtract("whole", table.column_names, (part,), 1, None, 1, mix(1))
-    manifest = Manifest(
-        format=FORMAT,
-        batch=batch,
-        previous=batch - 1 or None,
-        first=batch,
-        unfinished=None,
-        reason="",
-        source=SourceIdentity("1", 1, 1),
-        horizon=batch,
-        snapshot_time=datetime.now(UTC).isoformat(timespec="microseconds"),
-        tables=extracts,
-    )
-    Bucket(s3, INGESTION).put_once(manifest_key(batch), manifest.to_json())
+    put_manifest(Bucket(s3, INGESTION), batch, extracts)
 
 
 def _row(table: SourceTable, batch: int) -> list[str]:

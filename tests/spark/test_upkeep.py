@@ -36,11 +36,16 @@ def _change(pipeline, number):
         )
 
 
-def test_g3_maintenance_leaves_one_file_a_partition_and_every_row_as_it_was(pipeline, spark):
+def _batches(pipeline, spark, further):
+    """A first batch, and further ones with changes."""
     pipeline.run(spark)
-    for number in range(4):
+    for number in range(further):
         _change(pipeline, number)
         pipeline.run(spark)
+
+
+def test_g3_maintenance_leaves_one_file_a_partition_and_every_row_as_it_was(pipeline, spark):
+    _batches(pipeline, spark, 4)
     lake = pipeline.lake(spark)
     before = {name: _content(lake, name) for name in LAKE_TABLES}
     assert max(row["count"] for row in _files(pipeline, spark, FACT_PAYMENT)) > 1
@@ -59,10 +64,7 @@ def test_g3_maintenance_leaves_one_file_a_partition_and_every_row_as_it_was(pipe
 
 
 def test_g3_what_a_batch_changes_meanwhile_is_compacted_again_and_not_lost(pipeline, spark, monkeypatch):
-    pipeline.run(spark)
-    for number in range(2):
-        _change(pipeline, number)
-        pipeline.run(spark)
+    _batches(pipeline, spark, 2)
     plain, raced = Lake._commit, []
 
     def late(self, writer, write):
@@ -115,10 +117,7 @@ def test_g9_small_files_are_brought_together_as_batches_go_by_and_large_ones_sta
 
 
 def test_g3_small_files_that_another_run_replaces_are_left_and_no_row_is_lost(pipeline, spark, monkeypatch):
-    pipeline.run(spark)
-    for number in range(2):
-        _change(pipeline, number)
-        pipeline.run(spark)
+    _batches(pipeline, spark, 2)
     plain, raced = Lake._java, []
 
     def late(self, name):
@@ -145,10 +144,7 @@ def test_g3_small_files_that_another_run_replaces_are_left_and_no_row_is_lost(pi
 
 
 def test_g11_a_replay_makes_the_same_tables_beside_the_live_ones_and_can_be_stopped(pipeline, spark):
-    pipeline.run(spark)
-    for number in range(2):
-        _change(pipeline, number)
-        pipeline.run(spark)
+    _batches(pipeline, spark, 2)
     live = pipeline.lake(spark)
     before = {name: _content(live, name) for name in LAKE_TABLES}
     keys = pipeline.keys(pipeline.processed, "publications/")
@@ -182,10 +178,7 @@ def test_g11_a_replay_never_goes_into_the_live_database(pipeline, spark):
 
 def test_g11_a_warehouse_is_rebuilt_from_the_files_that_the_job_lists(pipeline, spark, monkeypatch):
     """Compacted files, deletions and returned rows among them; what is committed and not published is left out."""
-    pipeline.run(spark)
-    for number in range(2):
-        _change(pipeline, number)
-        pipeline.run(spark)
+    _batches(pipeline, spark, 2)
     with pipeline.source() as connection:
         row = connection.execute("delete from payment where payment_id = 3 returning *").fetchone()
     pipeline.run(spark)
