@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from contracts.document import Document, check_head, check_tables
+from contracts.decode import added
+from contracts.document import Document, check_head, check_tables, check_time
 from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 
@@ -35,6 +36,42 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """What a source table is beside its rows. Where it changes, content may have changed without a new ``xmin``.
+
+    Attributes
+    ----------
+    relation
+        ``oid`` of the table.
+    columns
+        For each column, in order, its number, name and type, the labels of an enum, and what generates it.
+    children
+        ``oid`` of every table that inherits from it, at any depth, in order: partitions too.
+    """
+
+    relation: int
+    columns: tuple[str, ...]
+    children: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Row versions by which a later snapshot tells whether the source's history is still the same one.
+
+    Attributes
+    ----------
+    since
+        Transaction id, 64-bit. The table's rows that were written by it or a later one, below the manifest's horizon, are
+        exactly `rows`.
+    rows
+        Pairs of key and transaction id, the newest first.
+    """
+
+    since: int
+    rows: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TableExtract:
     """What a batch holds of one source table.
 
@@ -54,6 +91,12 @@ class TableExtract:
         batch carries none. Keys that the lake holds and the list does not were deleted.
     source_count, source_key_checksum
         The source's own count and key checksum of the whole table in the same snapshot.
+    reason
+        Why this table was read whole in a batch of changed rows, or "".
+    shape
+        What the table was in that snapshot; None in format 1.
+    witness
+        Its newest row versions; None when they were not looked at.
     """
 
     read: str
@@ -63,6 +106,9 @@ class TableExtract:
     key_parts: tuple[Part, ...] | None
     source_count: int
     source_key_checksum: int
+    reason: str = added(2, "")
+    shape: Shape | None = added(2, None)
+    witness: Witness | None = added(2, None)
 
     def __post_init__(self) -> None:
         """Check what must agree inside one table's entry."""
@@ -115,15 +161,18 @@ class Unfinished:
         Horizon of the snapshot in which this reading began.
     tables
         Tables that are not read to their end, and the last key that was read of each, or None.
+    whole
+        Those of them of which every row is read, whatever `since` says.
     """
 
     since: int | None
     horizon: int
     tables: dict[str, int | None]
+    whole: tuple[str, ...] = added(2, ())
 
     def __post_init__(self) -> None:
         """Check that the tables exist."""
-        if unknown := sorted(self.tables.keys() - SOURCE_TABLES.keys()):
+        if unknown := sorted((self.tables.keys() | set(self.whole)) - SOURCE_TABLES.keys()):
             raise ValueError(f"has unknown tables {', '.join(unknown)}")
 
 
@@ -147,6 +196,14 @@ class Manifest(Document):
         ``pg_snapshot_xmin`` of the snapshot: every transaction below it had ended. 64-bit.
     snapshot_time
         Source's clock when the snapshot was taken, ISO 8601 in UTC.
+    lake
+        Name of the lake that the batch belongs to, made with its first batch; "" in format 1.
+    extracted_at
+        The extraction's own clock at that moment, by which waiting is measured; "" in format 1.
+    server_started
+        When the source's server was started, as it says itself; "" in format 1.
+    time_zone
+        Zone in which the source's server writes timestamps without one; "" in format 1.
     """
 
     layout: ClassVar[Callable[[int], str]] = staticmethod(manifest_key)
@@ -161,10 +218,15 @@ class Manifest(Document):
     horizon: int
     snapshot_time: str
     tables: dict[str, TableExtract]
+    lake: str = added(2, "")
+    extracted_at: str = added(2, "")
+    server_started: str = added(2, "")
+    time_zone: str = added(2, "")
 
     def __post_init__(self) -> None:
         """Check the document as a whole."""
-        check_head(self.format, self.batch, self.snapshot_time)
+        check_head(self.batch, self.snapshot_time)
+        check_time(self.extracted_at, optional=True)
         if self.previous != (self.batch - 1 or None):
             raise ValueError(f"previous is {self.previous}, expected {self.batch - 1 or None}")
         if not 1 <= self.first <= self.batch:
@@ -177,6 +239,16 @@ class Manifest(Document):
     def is_joined(self) -> bool:
         """Whether the batch has several manifests."""
         return self.first < self.batch
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds every row of every table: nothing before it is needed."""
+        return self.unfinished is None and all(extract.read == "whole" for extract in self.tables.values())
+
+    @property
+    def taken_at(self) -> str:
+        """When the snapshot was taken: by the extraction's clock where it is known, else by the source's."""
+        return self.extracted_at or self.snapshot_time
 
     @property
     def comparable_from(self) -> int:

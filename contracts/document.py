@@ -1,5 +1,6 @@
 """What manifest, publication and listing have in common: how they are stored, and how their content is checked."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable
 from typing import ClassVar, Self
@@ -7,8 +8,9 @@ from typing import ClassVar, Self
 from contracts.decode import decode, encode
 from contracts.errors import DamagedDocumentError
 
-#: Version of the documents that this release writes and reads.
-FORMAT = 1
+#: Format of the documents that this release writes; it reads every one since 1.
+#: 2: shapes and witnesses of tables, the lake's name, digests of predecessors, the calendar's days.
+FORMAT = 2
 
 
 class Document:
@@ -31,6 +33,11 @@ class Document:
         """Serialise."""
         return encode(self)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the document as it is stored."""
+        return digest(self.to_json())
+
     @classmethod
     def from_json(cls, data: bytes, key: str) -> Self:
         """Read the document stored under `key`.
@@ -38,25 +45,30 @@ class Document:
         Raises
         ------
         DamagedDocumentError
-            When it is damaged, of another format version or stored under another batch's key.
+            When it is damaged, of a newer format or stored under another batch's key.
         """
-        document = decode(cls, data, key)
+        document = decode(cls, data, key, FORMAT)
         if cls.layout(document.batch) != key:
             raise DamagedDocumentError(f"{key}: is the document of batch {document.batch}")
         return document
 
 
-def check_head(format: int, batch: int, snapshot_time: str) -> None:
-    """Check a document's format, number and time; a ValueError says what is wrong."""
-    if format != FORMAT:
-        raise ValueError(f"has format {format}, this release reads {FORMAT}: deploy the release that wrote it or newer")
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of a stored document, by which its successor names it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def check_head(batch: int, snapshot_time: str) -> None:
+    """Check a document's number and time; a ValueError says what is wrong."""
     if batch < 1:
         raise ValueError(f"has batch {batch}, expected 1 or more")
     check_time(snapshot_time)
 
 
-def check_time(text: str) -> None:
-    """Check that a moment is written as the documents write it."""
+def check_time(text: str, *, optional: bool = False) -> None:
+    """Check that a moment is written as the documents write it; an `optional` one may be ""."""
+    if optional and not text:
+        return
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", text):
         raise ValueError(f"has time {text!r}, expected ISO 8601 in UTC with microseconds")
 

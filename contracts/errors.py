@@ -16,5 +16,9 @@ class StorageError(ContractError):
     """S3 refused or failed an operation."""
 
 
+class CustodyError(ContractError):
+    """A document is another lake's, or not the one that its successor was made of, or a successor is ahead of it."""
+
+
 class DuplicateNumberError(ContractError):
     """A batch number is taken: another run committed it first."""

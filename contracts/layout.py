@@ -1,5 +1,6 @@
 """Where the documents and parts of a batch lie, and how the newest number is found."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -27,6 +28,12 @@ def load_key(batch: int) -> str:
 def listing_key(batch: int) -> str:
     """Key, in the processed bucket, of the list of the lake's files after a batch."""
     return f"{LISTING_PREFIX}{batch:08d}.json"
+
+
+def document_number(prefix: str, key: str) -> int | None:
+    """Return the number of the document that is stored under `key`, or None when the key is no document's."""
+    found = re.fullmatch(rf"{re.escape(prefix)}(\d{{8}})\.json", key)
+    return int(found[1]) if found else None
 
 
 def part_key(table: str, snapshot_time: datetime, batch: int, attempt: str, part: int, suffix: str = "csv") -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from contracts.decode import added
 from contracts.document import Document, check_head, check_tables, check_time
 from contracts.layout import listing_key
 from contracts.publication import DataFile
@@ -30,6 +31,8 @@ class Listing(Document):
         That batch's.
     listed_at
         When the files were listed, ISO 8601 in UTC. The lake's upkeep may remove them days later.
+    lake
+        Name of the lake; "" in format 1.
     """
 
     layout: ClassVar[Callable[[int], str]] = staticmethod(listing_key)
@@ -39,9 +42,10 @@ class Listing(Document):
     snapshot_time: str
     listed_at: str
     tables: dict[str, tuple[DataFile, ...]]
+    lake: str = added(2, "")
 
     def __post_init__(self) -> None:
         """Check the document as a whole."""
-        check_head(self.format, self.batch, self.snapshot_time)
+        check_head(self.batch, self.snapshot_time)
         check_time(self.listed_at)
         check_tables(self.tables.keys(), LISTED_TABLES.keys())

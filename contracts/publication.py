@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from contracts.decode import added
 from contracts.document import Document, check_head, check_tables, check_time
 from contracts.layout import publication_key
 from contracts.star import LAKE_TABLES
@@ -100,6 +101,22 @@ EMPTY = TablePublication(
 
 
 @dataclass(frozen=True, slots=True)
+class Superseded:
+    """A batch that could not be brought into the lake, and was left out because a full one came after it.
+
+    Attributes
+    ----------
+    batch
+        Its number.
+    reason
+        Why it could not be brought in.
+    """
+
+    batch: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Publication(Document):
     """The commit of what the lake made of a batch.
 
@@ -113,6 +130,14 @@ class Publication(Document):
         Of the batch: how fresh its content is.
     published_at
         When the publication was written, ISO 8601 in UTC.
+    lake, extracted_at, time_zone
+        Of the batch's manifest.
+    manifest
+        Digest of the (last) manifest that it was made of; "" in format 1.
+    calendar
+        Ranges of days since 1970, ends included, that the lake's calendar has after the batch; None in format 1.
+    superseded
+        Batches that it takes the place of.
     """
 
     layout: ClassVar[Callable[[int], str]] = staticmethod(publication_key)
@@ -123,11 +148,25 @@ class Publication(Document):
     snapshot_time: str
     published_at: str
     tables: dict[str, TablePublication]
+    lake: str = added(2, "")
+    manifest: str = added(2, "")
+    extracted_at: str = added(2, "")
+    time_zone: str = added(2, "")
+    calendar: tuple[tuple[int, ...], ...] | None = added(2, None)
+    superseded: tuple[Superseded, ...] = added(2, ())
 
     def __post_init__(self) -> None:
         """Check the document as a whole."""
-        check_head(self.format, self.batch, self.snapshot_time)
+        check_head(self.batch, self.snapshot_time)
         check_time(self.published_at)
+        check_time(self.extracted_at, optional=True)
+        if any(len(days) != 2 or days[0] > days[1] for days in self.calendar or ()):
+            raise ValueError("calendar has what is no range of days")
         if not 1 <= self.first <= self.batch:
             raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
         check_tables(self.tables.keys(), LAKE_TABLES.keys())
+
+    @property
+    def taken_at(self) -> str:
+        """When the batch's snapshot was taken: by the extraction's clock where it is known, else by the source's."""
+        return self.extracted_at or self.snapshot_time

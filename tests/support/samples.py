@@ -1,12 +1,13 @@
 """Documents of the batch protocol as they look in production."""
 
-from contracts.batch import Manifest, Part, SourceIdentity, TableExtract
+from contracts.batch import Manifest, Part, Shape, SourceIdentity, TableExtract, Witness
 from contracts.document import FORMAT
 from contracts.publication import DataFile, Publication, TablePublication
 from contracts.source import SOURCE_TABLES
 from contracts.star import LAKE_TABLES
 from lambdas.extract.source import ColumnFound
 
+LAKE = "0123456789abcdef0123456789abcdef"
 TIME = "2026-11-20T09:00:00.123456+00:00"
 SCHEMA = {
     table.name: {c.name: ColumnFound(c.name, c.type.source[0], c.name == table.key) for c in table.columns}
@@ -29,7 +30,14 @@ def extract(table: str, *, read: str = "whole", rows: int = 3, sha256: str = "ab
         key_parts=None,
         source_count=3,
         source_key_checksum=42,
+        shape=shape(table),
+        witness=Witness(since=990, rows=((3, 995), (2, 991))),
     )
+
+
+def shape(table: str, relation: int = 16500) -> Shape:
+    columns = SOURCE_TABLES[table].columns
+    return Shape(relation, tuple(f"{n} {c.name} {c.type.source[0]}" for n, c in enumerate(columns, 1)), ())
 
 
 def manifest(batch: int, *, reason: str = "first batch", horizon: int = 1000, **tables: TableExtract) -> Manifest:
@@ -44,6 +52,10 @@ def manifest(batch: int, *, reason: str = "first batch", horizon: int = 1000, **
         horizon=horizon,
         snapshot_time=TIME,
         tables={name: tables.get(name) or extract(name) for name in SOURCE_TABLES},
+        lake=LAKE,
+        extracted_at=TIME,
+        server_started=TIME,
+        time_zone="UTC",
     )
 
 
@@ -77,4 +89,9 @@ def publication(batch: int, **tables: TablePublication) -> Publication:
         snapshot_time=TIME,
         published_at=TIME,
         tables={name: tables.get(name) or table_publication() for name in LAKE_TABLES},
+        lake=LAKE,
+        manifest="cd" * 32,
+        extracted_at=TIME,
+        time_zone="UTC",
+        calendar=((1, 3),),
     )

@@ -65,7 +65,8 @@ def test_g3_every_value_of_another_type_is_refused(make, cls, key):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "format 2"),
+        ({"format": 3}, "format 3, this release reads 1 to 2"),
+        ({"format": 0}, "format 0"),
         ({"batch": 0, "previous": None}, "batch 0"),
         ({"previous": 7}, "previous is 7"),
         ({"snapshot_time": "yesterday"}, "yesterday"),
@@ -74,7 +75,9 @@ def test_g3_every_value_of_another_type_is_refused(make, cls, key):
         ({"first": 3}, "first is 3, expected 1 to 2"),
         ({"first": 0}, "first is 0"),
         ({"first": 1}, "without the key lists of all tables"),
-        ({"unfinished": {"since": None, "horizon": 1, "tables": {"parrot": 7}}}, "unknown tables parrot"),
+        ({"unfinished": {"since": None, "horizon": 1, "tables": {"parrot": 7}, "whole": []}}, "unknown tables parrot"),
+        ({"unfinished": {"since": 1, "horizon": 1, "tables": {}, "whole": ["parrot"]}}, "unknown tables parrot"),
+        ({"extracted_at": "now"}, "now"),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_refused(change, message):
