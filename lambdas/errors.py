@@ -33,6 +33,10 @@ class SourceReadError(PlatformError):
     """The source failed while it was being read; no batch was committed."""
 
 
+class SourceMovedError(SourceReadError):
+    """Tables of the source changed as a whole while they were read; reading them again helps."""
+
+
 class PublicationGapError(PlatformError):
     """A publication is missing between the last loaded one and a newer one."""
 
