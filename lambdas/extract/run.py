@@ -97,11 +97,11 @@ def extract(
         except SourceMovedError as error:
             if is_last:
                 raise
-            logger.warning("reading again", detail=str(error))
+            logger.warning(f"reading again: {error}")
         except DuplicateNumberError as error:
             if is_last or not request.is_particular:
                 return _no_batch(f"lost the race: {error}; what changed arrives with the next batch")
-            logger.warning("trying again", detail=str(error))
+            logger.warning(f"trying again: {error}")
         except _GaveWayError:
             reason = "gave way to a command that waits for a table that was being read; the next run reads again"
             return _no_batch(reason) | {"gave_way": True}
