@@ -28,7 +28,7 @@ from lambdas.extract.manifest import adds_nothing, build_manifest, news
 from lambdas.extract.parts import write_parts
 from lambdas.extract.reading import Write, read
 from lambdas.extract.settings import ExtractSettings
-from lambdas.extract.source import Snapshot, open_snapshot
+from lambdas.extract.source import Snapshot, explained, open_snapshot
 from lambdas.observability import MetricUnit, logger, metrics
 from lambdas.postgres import connect
 from lambdas.secret import read_connection_details
@@ -206,7 +206,7 @@ def _check_shapes(connection: psycopg.Connection[Any], schema: str, todo: Plan) 
     SourceMovedError
         Naming the tables.
     """
-    with connection.transaction():
+    with explained("the system catalog"), connection.transaction():
         now = read_catalog(connection, schema)
     moved = [name for name in SOURCE_TABLES if name not in now or now[name].shape != todo.shapes[name]]
     if moved:

@@ -79,7 +79,7 @@ class Snapshot:
 
     def position(self) -> Position:
         """Return where in the source's history the snapshot is."""
-        with self._explained("pg_control_system()"):
+        with explained("pg_control_system()"):
             row = self._row(
                 sql.SQL(
                     "select (select system_identifier::text from pg_control_system()), {timeline}, "
@@ -95,12 +95,12 @@ class Snapshot:
 
     def catalog(self) -> dict[str, Relation]:
         """Return every table in the schema, as the snapshot saw it."""
-        with self._explained("the system catalog"):
+        with explained("the system catalog"):
             return read_catalog(self._connection, self._schema)
 
     def moved(self, tables: Collection[str]) -> list[str]:
         """Return those of `tables`, which have been surveyed, that are not what the snapshot saw."""
-        with self._explained("the system catalog"):
+        with explained("the system catalog"):
             return moved_tables(self._connection, self._schema, tables)
 
     def newest_versions(self, table: SourceTable, limit: int) -> list[tuple[int, int]]:
@@ -124,7 +124,7 @@ class Snapshot:
         query = sql.SQL("select {}::bigint, xmin::text::bigint from {}").format(
             sql.Identifier(table.key), self._table(table)
         )
-        with self._explained(f"table {table.name}"):
+        with explained(f"table {table.name}"):
             return [(key, xmin) for key, xmin in self._connection.execute(query + rest)]
 
     def _among(self, table: SourceTable, keys: Collection[int]) -> sql.Composed:
@@ -143,7 +143,7 @@ class Snapshot:
         total = sql.SQL("select count(*), coalesce(sum({mix}), 0)::bigint from {table}").format(
             mix=sql.SQL(mix_sql(key)), table=self._table(table)
         )
-        with self._explained(f"table {table.name}"):
+        with explained(f"table {table.name}"):
             count, checksum = self._row(total)
             if horizon is None or not count_changed(count):
                 return Survey(count, checksum, count if horizon is None else None)
@@ -194,7 +194,7 @@ class Snapshot:
             where=sql.SQL(" where ") + sql.SQL(" and ").join(conditions) if conditions else sql.SQL(""),
             order=sql.SQL(" order by {}").format(key) if in_order else sql.SQL(""),
         )
-        with self._explained(f"table {table.name}"):
+        with explained(f"table {table.name}"):
             statement = query.as_bytes(self._connection)
             yield from copy_out(self._connection.pgconn, statement, KEYS if horizon is not None else 0)
 
@@ -212,13 +212,6 @@ class Snapshot:
                 "The source answered a query of one row with none. Report this; nothing was committed."
             )
         return tuple(row)
-
-    @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.Error as error:
-            _explain(error, what)
 
 
 @contextmanager
@@ -243,13 +236,19 @@ def open_snapshot(
         "TimeZone": "UTC",
         "synchronize_seqscans": "off",  # equal content is read in equal order
     }
+    with explained("the source"), connection.transaction():
+        for name, value in settings.items():
+            connection.execute("select set_config(%s, %s, true)", (name, value))
+        yield Snapshot(connection, schema)
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn an error of the database into one that says what was being read and what to do, and nothing of its content."""
     try:
-        with connection.transaction():
-            for name, value in settings.items():
-                connection.execute("select set_config(%s, %s, true)", (name, value))
-            yield Snapshot(connection, schema)
+        yield
     except psycopg.Error as error:
-        _explain(error, "the source")
+        _explain(error, what)
 
 
 def _changed_since(horizon: int) -> sql.Composable:
