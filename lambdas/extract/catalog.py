@@ -64,11 +64,10 @@ _CHILDREN = _TREE + sql.SQL(
     "select root::bigint, coalesce(array_agg(oid::bigint order by oid) filter (where oid <> root), '{}'), "
     "row_security_active(root) from tree group by root"
 )
-# pg_class is read as the snapshot saw it; the two functions look at what is there now.
+# pg_class is read as the snapshot saw it; the function looks at what is there now.
 _MOVED = _TREE + sql.SQL(
     "select distinct r.relname from tree join pg_class c on c.oid = tree.oid join pg_class r on r.oid = tree.root "
-    "where r.relname = any(%s) and (c.relfilenode is distinct from coalesce(pg_relation_filenode(c.oid), 0::oid) "
-    "or to_regclass(format('%%I.%%I', %s::text, r.relname)) is distinct from r.oid) order by 1"
+    "where r.relname = any(%s) and c.relfilenode is distinct from coalesce(pg_relation_filenode(c.oid), 0::oid) order by 1"
 )
 
 
@@ -98,11 +97,10 @@ def read_catalog(connection: Connection, schema: str) -> dict[str, Relation]:
 def moved_tables(connection: Connection, schema: str, tables: Collection[str]) -> list[str]:
     """Return those of `tables` that are not any more what the transaction's snapshot saw.
 
-    A table that was truncated, rewritten or exchanged after the snapshot reads as empty, or as another one: these commands
-    are not MVCC-safe (PostgreSQL manual, "Caveats" of concurrency control). Once a table has been read, it is locked and
-    stays until the transaction ends.
+    A table that was truncated or rewritten after the snapshot reads as empty: these commands are not MVCC-safe (PostgreSQL
+    manual, "Caveats" of concurrency control). Once a table has been read, it is locked and stays until the transaction ends.
     """
-    return [name for (name,) in connection.execute(_MOVED, (schema, list(tables), schema))]
+    return [name for (name,) in connection.execute(_MOVED, (schema, list(tables)))]
 
 
 def normalise_type(type_name: str) -> str:

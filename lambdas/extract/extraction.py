@@ -131,7 +131,7 @@ def plan(
     SourceSchemaError, PrivilegeError
         Naming every difference; nothing has been written.
     SourceMovedError
-        When a table was exchanged or rewritten between the snapshot and its first reading.
+        When a table was truncated or rewritten between the snapshot and its first reading.
     """
     found = snapshot.catalog()
     check_schema(found)
@@ -147,7 +147,7 @@ def plan(
     surveys = survey(snapshot, since, limit, reasons)
     if moved := snapshot.moved(list(SOURCE_TABLES)):
         raise SourceMovedError(
-            f"{', '.join(moved)} changed as a whole (truncated, rewritten or exchanged) while the reading began. Nothing was "
+            f"{', '.join(moved)} changed as a whole (truncated or rewritten) while the reading began. Nothing was "
             f"committed; the next run reads again."
         )
     todo = unfinished or begin(surveys, since, position.horizon, everything=bool(reason), whole=reasons)
