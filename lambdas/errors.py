@@ -57,5 +57,9 @@ class WarehouseBusyError(WarehouseWriteError):
     """The warehouse was in another session's hands, restarting or out of reach: trying again helps."""
 
 
+class AnotherLoadError(WarehouseBusyError):
+    """Another load of the warehouse is at work: it, or the next one, does what is left."""
+
+
 class ReconciliationError(PlatformError):
     """Counts do not agree; the transaction was rolled back."""
