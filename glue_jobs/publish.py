@@ -5,8 +5,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from py4j.protocol import Py4JJavaError
-
 from contracts.batch import Manifest
 from contracts.document import FORMAT
 from contracts.errors import DuplicateNumberError
@@ -16,11 +14,12 @@ from contracts.source import SOURCE_TABLES
 from contracts.star import DIM_DATE, HISTORIES, LAKE_TABLES, SOURCE_DELETION, STAR_TABLES
 from contracts.table import StarTable
 from glue_jobs import bulk, calendars, deletions, histories, quarantine, small
-from glue_jobs.errors import ConflictError, TransformError
+from glue_jobs.errors import ConflictError
 from glue_jobs.incoming import is_offered
 from glue_jobs.maintain import BATCHES, gather
 from glue_jobs.reader import check_parts
 from glue_jobs.references import References
+from glue_jobs.spark_errors import SPARK_ERRORS, explained
 from glue_jobs.workplace import Batch, Outcome, Workplace, first_publications, unchanged
 
 T = TypeVar("T")
@@ -145,7 +144,6 @@ def _again(table: StarTable, work: Callable[[], T]) -> T:
         except ConflictError:
             if attempt == ATTEMPTS:
                 raise
-        except Py4JJavaError as error:
-            first = str(error.java_exception.toString()).splitlines()[0]
-            raise TransformError(f"Table {table.name}: {first} Nothing was published.") from error
+        except SPARK_ERRORS as error:
+            raise explained(error, table.name) from None
     raise AssertionError("unreachable")
