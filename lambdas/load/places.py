@@ -7,15 +7,31 @@ from psycopg import sql
 from contracts.star import FACT_PURCHASE_ORDERS, HISTORIES, SOURCE_DELETION
 from contracts.table import StarTable
 
-#: Tables of the ledger's schema: what was loaded, and what the lake keeps beside its star tables.
-BATCH, BATCH_TABLE, MIGRATION, VERIFICATION, REBUILD_FILE = (
+#: Tables of the ledger's schema: what was loaded, whose it is, and what the lake keeps beside its star tables.
+BATCH, BATCH_TABLE, OWNER, MIGRATION, VERIFICATION, REBUILD_FILE = (
     "batch",
     "batch_table",
+    "owner",
     "migration",
     "verification",
     "rebuild_file",
 )
+#: Schema of the ledger of a warehouse whose star tables stand in ``public``.
+_LEDGER = "etl"
 _BESIDE = {SOURCE_DELETION.name, *(table.name for table in HISTORIES.values())}
+
+
+def ledger_of(schema: str) -> str:
+    """Return the schema of the ledger that goes with the star tables in `schema`, where no setting names another.
+
+    So warehouses in several schemas of one database have a ledger each.
+
+    Examples
+    --------
+    >>> ledger_of("public"), ledger_of("dev")
+    ('etl', 'etl_dev')
+    """
+    return _LEDGER if schema == "public" else f"{_LEDGER}_{schema}"
 
 
 @dataclass(frozen=True, slots=True)
