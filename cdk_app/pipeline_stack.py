@@ -57,13 +57,19 @@ class PipelineStack(cdk.Stack):
                 "SOURCE_TLS": settings.source_tls,
                 "PART_BYTES": str(settings.part_megabytes * 2**20),
                 "TIME_BUDGET_SECONDS": str(settings.extract_seconds),
+                "GIVE_WAY_SECONDS": str(settings.give_way_seconds),
                 "COMPRESS_PARTS": str(settings.compress_parts).lower(),
             },
         )
         role = self.extract.role
         allow(role, ["secretsmanager:GetSecretValue"], [source.secret_arn])
         allow(role, ["s3:ListBucket"], [self._arn("ingestion"), self._arn("processed")])
-        allow(role, ["s3:GetObject"], [self._arn("ingestion", f"{MANIFEST_PREFIX}*")], wildcard=_NUMBERED)
+        allow(
+            role,
+            ["s3:GetObject"],
+            [self._arn("ingestion", f"{MANIFEST_PREFIX}*"), self._arn("processed", f"{PUBLICATION_PREFIX}*")],
+            wildcard=_NUMBERED,
+        )
         allow(
             role,
             ["s3:PutObject", "s3:AbortMultipartUpload"],
@@ -84,6 +90,7 @@ class PipelineStack(cdk.Stack):
                 "PROCESSED_BUCKET": processed.bucket_name,
                 "WAREHOUSE_SECRET": warehouse.secret_arn,
                 "WAREHOUSE_SCHEMA": settings.warehouse_schema,
+                "LEDGER_SCHEMA": settings.ledger_schema or "",
                 "WAREHOUSE_PURCHASE_ORDERS": settings.warehouse_purchase_orders,
                 "WAREHOUSE_TLS": settings.warehouse_tls,
             },

@@ -39,8 +39,13 @@ class Settings(BaseModel):
         How old a batch may be of which no load has confirmed that the warehouse shows it, before the alarm.
     source_schema, source_tls, warehouse_schema, warehouse_purchase_orders, warehouse_tls
         See the functions' own settings.
+    ledger_schema
+        Schema, in the warehouse, of what the platform keeps for itself. Without it ``etl``, or ``etl_<warehouse_schema>`` when that
+        is not ``public``: two deployments in one database then have a ledger each.
     extract_seconds
         After how many seconds an extraction commits what it has read, and the next invocation continues.
+    give_way_seconds
+        After how many seconds an extraction gives way to a change of a table's schema that waits for it.
     part_megabytes, compress_parts
         CSV in a part, and whether parts are gzip files.
     enforce_tls
@@ -78,9 +83,11 @@ class Settings(BaseModel):
     source_schema: str = Field(default="public", min_length=1)
     source_tls: TlsMode = "verify-full"
     warehouse_schema: str = Field(default="public", pattern=r"^[^%]+$")
+    ledger_schema: str | None = Field(default=None, pattern=r"^[^%]+$")
     warehouse_purchase_orders: Literal["fact_purchase_orders", "fact_purchase_order"] = "fact_purchase_orders"
     warehouse_tls: TlsMode = "verify-full"
     extract_seconds: int = Field(default=780, ge=10, le=780)
+    give_way_seconds: int = Field(default=2, ge=1, le=60)
     part_megabytes: int = Field(default=64, ge=5, le=1024)
     compress_parts: bool = False
     enforce_tls: bool = True

@@ -43,13 +43,22 @@ def up(
     warehouse_purchase_orders: Annotated[
         str | None, typer.Option(help="What the warehouse calls its purchase orders: fact_purchase_orders unless set.")
     ] = None,
+    ledger_schema: Annotated[
+        str | None,
+        typer.Option(help="Schema of the platform's own tables; etl, or etl_ and the warehouse's schema, unless set."),
+    ] = None,
 ) -> None:
     """Start the databases and the emulator, and deploy the CDK app."""
     from local.platform import Scale, Wishes, check_databases
     from local.platform import up as bring_up
 
     wishes = Wishes(
-        source, warehouse, warehouse_schema, warehouse_purchase_orders, parse_scale(scale) if scale else Scale()
+        source=source,
+        warehouse=warehouse,
+        warehouse_schema=warehouse_schema,
+        warehouse_purchase_orders=warehouse_purchase_orders,
+        ledger_schema=ledger_schema,
+        scale=parse_scale(scale) if scale else Scale(),
     )
     place = Home(home)
     check_databases(wishes)
@@ -67,12 +76,18 @@ def up(
 
 
 @app.command()
-def batch(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+def batch(
+    home: HomeOption = DEFAULT_HOME,
+    as_json: JsonOption = False,
+    read: Annotated[
+        str | None, typer.Option(help="What is read whole: everything, or tables (staff,design); else what changed.")
+    ] = None,
+) -> None:
     """Move one batch, as the schedule does, and wait until it is loaded."""
     from local.batches import move_batch
 
     with _status("moving a batch", as_json):
-        outcome = move_batch(Home(home).platform())
+        outcome = move_batch(Home(home).platform(), parse_read(read) if read else None)
     if as_json:
         print(json.dumps(outcome))
     elif outcome["batch"] is None:
@@ -183,13 +198,18 @@ def replay(
 
 
 @app.command()
-def rebuild(home: HomeOption = DEFAULT_HOME) -> None:
+def rebuild(
+    home: HomeOption = DEFAULT_HOME,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Also when the warehouse belongs to another lake, or is ahead of this.")
+    ] = False,
+) -> None:
     """Make the warehouse anew from the lake; readers see the old content until the new one is complete."""
     from local.batches import loaded_batch, run_upkeep
 
     platform = Home(home).platform()
     with _status("rebuilding the warehouse", quiet=False):
-        run_upkeep(platform, {"mode": "rebuild"})
+        run_upkeep(platform, {"mode": "take_over" if take_over else "rebuild"})
     out.print(f"The warehouse is rebuilt and shows batch {loaded_batch(platform)}.", highlight=False)
 
 
@@ -238,6 +258,26 @@ def parse_scale(text: str) -> Any:
     if not match or (number := int(match[1])) < 1:
         raise LocalError(f"--scale {text} is not known: give days (730 or 730days) or orders (100000orders).")
     return Scale(DEFAULT_DAYS, number) if (match[2] or "d").startswith("o") else Scale(number)
+
+
+def parse_read(text: str) -> str | list[str]:
+    """Read ``everything``, or names of tables with commas between them, as the extraction takes them in its event.
+
+    Raises
+    ------
+    LocalError
+        When it is neither, naming the tables that there are.
+    """
+    from contracts.source import SOURCE_TABLES
+
+    if text.strip() == "everything":
+        return "everything"
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in SOURCE_TABLES]:
+        raise LocalError(
+            f"--read {','.join(unknown)} is not known: give everything, or tables of {', '.join(SOURCE_TABLES)}."
+        )
+    return names
 
 
 @contextlib.contextmanager

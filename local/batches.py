@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from contracts.star import STAR_TABLES
-from contracts.store import Bucket, newest_manifest, read_publication, whole_batches
+from contracts.store import Bucket, newest_manifest, read_manifest, read_publication, whole_batches
 from local.aws import client
 from local.errors import BatchFailedError
 
@@ -23,11 +24,16 @@ EVENT_SECONDS = 30
 CONTINUE_SECONDS = 20
 
 
-def move_batch(platform: dict[str, str]) -> dict[str, Any]:
+def move_batch(platform: dict[str, str], read: str | list[str] | None = None) -> dict[str, Any]:
     """Invoke what the extract schedule invokes; wait until the batch is published and loaded.
 
     When the source has not changed, what an earlier failure left undone is finished, as the second
     schedule does it.
+
+    Parameters
+    ----------
+    read
+        What is read whole: ``everything``, or names of tables. Without it, what changed.
 
     Returns
     -------
@@ -41,7 +47,7 @@ def move_batch(platform: dict[str, str]) -> dict[str, Any]:
         With the platform's own error.
     """
     started = time.monotonic()
-    outcome = _extract(platform)
+    outcome = _extract(platform, read)
     batch = _wait_until_whole(platform) or outcome["batch"]
     extract_seconds = round(time.monotonic() - started, 3)
     if batch is None:
@@ -56,7 +62,8 @@ def move_batch(platform: dict[str, str]) -> dict[str, Any]:
 def describe(platform: dict[str, str], batch: int, seconds: dict[str, float]) -> dict[str, Any]:
     """Return what a batch held and did, from its manifest and publication."""
     publication = read_publication(_bucket(platform, "processed_bucket"), batch)
-    manifest = next(whole_batches(_bucket(platform, "ingestion_bucket"), publication.first - 1))
+    ingestion = _bucket(platform, "ingestion_bucket")
+    manifest = next(whole_batches(ingestion, read_manifest(ingestion, batch).first - 1))  # others may be superseded
     tables: dict[str, dict[str, int]] = {}
     for name in SOURCE_TABLES:
         tables[name] = {"rows_read": manifest.tables[name].rows, "inserted": 0, "updated": 0}
@@ -90,7 +97,7 @@ def run_upkeep(platform: dict[str, str], request: dict[str, Any]) -> None:
     wait_for(platform, str(execution["executionArn"]))
 
 
-def invoke(platform: dict[str, str], function: str, payload: dict[str, Any] | str) -> dict[str, Any]:
+def invoke(platform: dict[str, str], function: str, payload: dict[str, Any]) -> dict[str, Any]:
     """Invoke a function and return its result.
 
     Raises
@@ -98,17 +105,17 @@ def invoke(platform: dict[str, str], function: str, payload: dict[str, Any] | st
     BatchFailedError
         With the function's own error.
     """
-    body = payload if isinstance(payload, str) else json.dumps(payload)
-    answer = client(platform, "lambda").invoke(FunctionName=function, Payload=body.encode())
+    answer = client(platform, "lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
     result = json.loads(answer["Payload"].read() or b"null")
     if answer.get("FunctionError"):
         raise BatchFailedError(f"{function}: {_function_error(result)}")
     return dict(result)
 
 
-def _extract(platform: dict[str, str]) -> dict[str, Any]:
+def _extract(platform: dict[str, str], read: str | list[str] | None = None) -> dict[str, Any]:
     schedule = client(platform, "scheduler").get_schedule(Name=platform["extract_schedule"])
-    return invoke(platform, platform["extract_function"], schedule["Target"]["Input"])
+    request = json.loads(schedule["Target"]["Input"])
+    return invoke(platform, platform["extract_function"], request if read is None else {**request, "read": read})
 
 
 def _wait_until_whole(platform: dict[str, str]) -> int | None:
@@ -156,10 +163,11 @@ def loaded_batch(platform: dict[str, str]) -> int:
     """
     try:
         with psycopg.connect(platform["warehouse_url"], connect_timeout=10) as connection:
-            ledger = connection.execute("select to_regclass('etl.batch') is not null").fetchone()
-            if not ledger or not ledger[0]:
+            ledger = sql.Identifier(platform["ledger_schema"], "batch")
+            found = connection.execute("select to_regclass(%s) is not null", [ledger.as_string(connection)]).fetchone()
+            if not found or not found[0]:
                 return 0
-            row = connection.execute("select coalesce(max(batch), 0) from etl.batch").fetchone()
+            row = connection.execute(sql.SQL("select coalesce(max(batch), 0) from {}").format(ledger)).fetchone()
     except psycopg.Error as error:
         raise BatchFailedError(f"The warehouse does not answer ({type(error).__name__}). Check that it runs.") from None
     return int(row[0]) if row else 0
@@ -197,7 +205,7 @@ def wait_for(platform: dict[str, str], execution: str) -> str:
         if details["status"] == "SUCCEEDED":
             return execution
         if details["status"] in FAILED:
-            raise BatchFailedError(execution_error(details))
+            raise BatchFailedError(execution_error(details) + _read_anew(platform, execution))
         time.sleep(0.1)
 
 
@@ -206,6 +214,14 @@ def _asked_for(platform: dict[str, str], execution: str) -> int | None:
     output = client(platform, "stepfunctions").describe_execution(executionArn=execution).get("output") or "{}"
     number = json.loads(output).get("keys", {}).get("result", {}).get("batch")
     return None if number is None else int(number)
+
+
+def _read_anew(platform: dict[str, str], execution: str) -> str:
+    """Return what to add to the error of an execution that had everything read, or ""."""
+    exits = [event.get("stateExitedEventDetails", {}) for event in _history(platform, execution)]
+    if "AskForEverything" not in [details.get("name") for details in exits]:
+        return ""
+    return " Everything was asked for anew, and the next execution goes on with it: run `batch` again to wait for that."
 
 
 def _stage_seconds(platform: dict[str, str], execution: str) -> dict[str, float]:

@@ -129,7 +129,10 @@ class Demo:
         with self._console.status("comparing source, warehouse and lake row for row"):
             expected = oracle.source_rows(self._platform["source_url"])
             for name, found in (
-                ("warehouse", oracle.warehouse_rows(self._platform["warehouse_url"])),
+                (
+                    "warehouse",
+                    oracle.warehouse_rows(self._platform["warehouse_url"], ledger=self._platform["ledger_schema"]),
+                ),
                 ("lake", oracle.lake_rows(self._platform)),
             ):
                 wrong = oracle.differences(expected, found)
@@ -155,7 +158,8 @@ class Demo:
 
     def _fingerprint(self) -> list[Any]:
         """Return something that changes when any row of warehouse, ledger or lake does."""
-        tables = [*oracle.ORACLE, "dim_date", "etl.batch", "etl.batch_table"]
+        ledger = self._platform["ledger_schema"]
+        tables = [*oracle.ORACLE, "dim_date", f"{ledger}.batch", f"{ledger}.batch_table"]
         statement = "select count(*), sum(hashtextextended(t::text, 0)) from {} t"
         found: list[Any] = [self._warehouse(statement.format(table)) for table in tables]
         glue = client(self._platform, "glue")

@@ -80,8 +80,14 @@ def source_rows(source_url: str) -> dict[str, set[Row]]:
     return rows
 
 
-def warehouse_rows(warehouse_url: str, schema: str = "public") -> dict[str, set[Row]]:
-    """Return the warehouse's current state."""
+def warehouse_rows(warehouse_url: str, schema: str = "public", ledger: str = "etl") -> dict[str, set[Row]]:
+    """Return the warehouse's current state.
+
+    Parameters
+    ----------
+    schema, ledger
+        Schemas of the star tables, and of the platform's own.
+    """
     rows = {}
     with psycopg.connect(warehouse_url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -91,8 +97,8 @@ def warehouse_rows(warehouse_url: str, schema: str = "public") -> dict[str, set[
             if name in _SOURCES:  # what history refers to stays in a dimension
                 table, key = _SOURCES[name]
                 statement += sql.SQL(
-                    " where not exists (select 1 from etl.source_deletion d where d.source_table = {} and d.source_key = t.{})"
-                ).format(sql.Literal(table), sql.Identifier(key))
+                    " where not exists (select 1 from {} d where d.source_table = {} and d.source_key = t.{})"
+                ).format(sql.Identifier(ledger, "source_deletion"), sql.Literal(table), sql.Identifier(key))
             rows[name] = _rows(connection.execute(statement))
     return rows
 

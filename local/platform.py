@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from lambdas.load.places import ledger_of
 from local.aws import ACCOUNT, REGION, Aws, client
 from local.cdk import Cdk
 from local.errors import LocalError
@@ -22,7 +23,7 @@ from local.urls import secret_from_url
 DEFAULT_DAYS = 730
 
 #: Settings of the deployment that a user of `up` may choose.
-_SETTINGS = ("warehouse_schema", "warehouse_purchase_orders")
+_SETTINGS = ("warehouse_schema", "warehouse_purchase_orders", "ledger_schema")
 
 Progress = Callable[[str], None]
 
@@ -51,6 +52,7 @@ class Wishes:
     warehouse: str | None = None
     warehouse_schema: str | None = None
     warehouse_purchase_orders: str | None = None
+    ledger_schema: str | None = None
     scale: Scale = Scale()
 
 
@@ -97,7 +99,7 @@ def up(home: Home, wishes: Wishes, progress: Progress) -> dict[str, str]:
         databases = pool.submit(_start_databases, home, state, wishes.scale, progress)
         endpoint, outputs = _deploy(home, state, progress)
         urls = databases.result()
-    platform = _platform(home, endpoint, outputs, urls)
+    platform = _platform(home, endpoint, outputs, urls) | {"ledger_schema": _ledger(state)}
     _store_secrets(platform, outputs, urls)
     aws = Aws(home)
     aws.enforce_iam()
@@ -177,6 +179,11 @@ def _deploy(home: Home, state: dict[str, Any], progress: Progress) -> tuple[str,
 
 def _context(state: dict[str, Any]) -> dict[str, str]:
     return {name: state[name] for name in _SETTINGS if state.get(name)}
+
+
+def _ledger(state: dict[str, Any]) -> str:
+    """Return the schema of the warehouse's ledger, as the load function finds it."""
+    return str(state.get("ledger_schema") or ledger_of(state.get("warehouse_schema") or "public"))
 
 
 def _platform(home: Home, endpoint: str, outputs: dict[str, str], urls: dict[str, str]) -> dict[str, str]:

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from local.__main__ import parse_scale
+from lambdas.load.settings import LoadSettings
+from local.__main__ import app, parse_read, parse_scale
 from local.errors import LocalError
-from local.platform import DEFAULT_DAYS, Scale, Wishes, check_databases
+from local.platform import DEFAULT_DAYS, Scale, Wishes, _context, _ledger, check_databases
 from local.urls import secret_from_url
 
 
@@ -60,3 +61,77 @@ def test_g12_an_unreachable_database_is_told_before_anything_starts_without_the_
     with pytest.raises(LocalError, match="does not answer") as refused:
         check_databases(Wishes(warehouse="postgresql://u:hunter2@127.0.0.1:1/x"))
     assert "hunter2" not in str(refused.value) and "--warehouse" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [("everything", "everything"), ("staff", ["staff"]), ("staff, design", ["staff", "design"])],
+)
+def test_what_is_read_whole_is_everything_or_tables(text, read):
+    assert parse_read(text) == read
+
+
+@pytest.mark.parametrize("text", ["all", "staff,,design", "parrot", ","])
+def test_any_other_wish_to_read_is_explained(text):
+    with pytest.raises(LocalError, match=r"--read .* is not known: give everything, or tables of address, .*payment"):
+        parse_read(text)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home whose platform is only described."""
+    (tmp_path / "platform.json").write_text(json.dumps({"endpoint": "http://127.0.0.1:1"}))
+    return tmp_path
+
+
+def run(*arguments):
+    app([str(argument) for argument in arguments], standalone_mode=False)
+
+
+@pytest.mark.parametrize(("arguments", "read"), [((), None), (("--read", "everything"), "everything")])
+def test_batch_asks_the_extraction_for_what_is_to_be_read(home, monkeypatch, arguments, read):
+    asked = []
+    outcome = {"batch": None, "reason": "", "seconds": {}, "tables": {}}
+    monkeypatch.setattr("local.batches.move_batch", lambda platform, wish: asked.append(wish) or outcome)
+    run("batch", *arguments, "--home", home)
+    assert asked == [read]
+
+
+@pytest.mark.parametrize(("arguments", "mode"), [((), "rebuild"), (("--take-over",), "take_over")])
+def test_rebuild_takes_a_warehouse_over_only_when_it_is_asked_to(home, monkeypatch, arguments, mode):
+    asked = []
+    monkeypatch.setattr("local.batches.run_upkeep", lambda platform, request: asked.append(request))
+    monkeypatch.setattr("local.batches.loaded_batch", lambda platform: 3)
+    run("rebuild", *arguments, "--home", home)
+    assert asked == [{"mode": mode}]
+
+
+def test_up_passes_its_wishes_on(tmp_path, monkeypatch):
+    asked = []
+
+    def bring_up(home, wishes, progress):
+        asked.append(wishes)
+        return {"endpoint": ""}
+
+    monkeypatch.setattr("local.platform.up", bring_up)
+    run("up", "--home", tmp_path, "--warehouse-schema", "star", "--ledger-schema", "books", "--scale", "3")
+    assert asked == [Wishes(warehouse_schema="star", ledger_schema="books", scale=Scale(3))]
+
+
+@pytest.mark.parametrize(
+    ("state", "ledger"),
+    [
+        ({}, "etl"),
+        ({"warehouse_schema": "public"}, "etl"),
+        ({"warehouse_schema": "star"}, "etl_star"),
+        ({"warehouse_schema": "star", "ledger_schema": "books"}, "books"),
+    ],
+)
+def test_the_ledger_is_where_the_load_puts_it(state, ledger):
+    environment = {"ingestion_bucket": "i", "processed_bucket": "p", "warehouse_secret": "s"}
+    assert _ledger(state) == ledger == LoadSettings(**environment, **state).places.ledger
+
+
+def test_a_wish_for_a_ledger_becomes_a_setting_of_the_deployment():
+    state = {"ledger_schema": "books", "passwords": {}, "source": "postgresql://u@h/d"}
+    assert _context(state) == {"ledger_schema": "books"}

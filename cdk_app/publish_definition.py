@@ -1,0 +1,234 @@
+"""The state machine ``publish`` in the Amazon States Language, a piece for each thing that it can be asked for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+_LAMBDA_RETRY = {
+    "ErrorEquals": [
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+    ],
+    "IntervalSeconds": 2,
+    "MaxAttempts": 4,
+    "BackoffRate": 2,
+}
+_GLUE_RETRY = {
+    "ErrorEquals": [
+        "Glue.ConcurrentRunsExceededException",
+        "Glue.ThrottlingException",
+        "Glue.InternalServiceException",
+    ],
+    "IntervalSeconds": 20,
+    "MaxAttempts": 12,
+    "BackoffRate": 1.5,
+}
+#: Errors of the job that a batch with every row mends: what is pending differs from the source, or cannot be read.
+MENDED_BY_EVERYTHING = ("LakeReconciliationError", "IngestionDamagedError", "DamagedDocumentError")
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the machine works with.
+
+    Attributes
+    ----------
+    extract_arn, load_arn
+        The functions.
+    job_name, upkeep_name
+        The Glue jobs.
+    topic_arn
+        Where failures are told.
+    name
+        The machine's own name.
+    """
+
+    extract_arn: str
+    load_arn: str
+    job_name: str
+    upkeep_name: str
+    topic_arn: str
+    name: str
+
+
+def definition(parts: Parts) -> dict[str, Any]:
+    """Return the state machine.
+
+    What started it does not matter: it looks for itself what is pending, so a duplicate, late or
+    out-of-order event finds nothing to do. A failed transform does not keep publications that exist
+    from the warehouse; every failure is told to the topic before the execution fails. When the lake shows keys
+    that the source has deleted, and no key list has told which, the next extraction is asked for one. When what is pending
+    cannot be brought in as it is, and no full batch waits behind it, the extraction is asked for one, once.
+
+    ``{"mode": "maintain"}`` starts the lake's upkeep instead, ``{"from": 3, "to": 9, "into": "<database>_replay"}`` a replay, and
+    ``{"mode": "rebuild"}`` makes the warehouse anew: the job lists the lake's files, the load function copies them, as often
+    as its time makes necessary, and what was published meanwhile is loaded afterwards. ``{"mode": "take_over"}`` does the same with
+    a warehouse that belongs to another lake, or is ahead of this one.
+    """
+    return {
+        "Comment": "Brings pending batches into the lake and pending publications into the warehouse.",
+        "StartAt": "WhatIsAskedFor",
+        "States": {
+            "WhatIsAskedFor": _what_is_asked_for(),
+            **_upkeep(parts),
+            **_rebuild(parts),
+            **_forward(parts),
+            **_after_a_failed_transform(parts),
+            **_ends(parts),
+        },
+    }
+
+
+def _what_is_asked_for() -> State:
+    is_set = {"Variable": "$.mode", "IsPresent": True}
+
+    def mode(name: str, following: str) -> State:
+        return {"And": [is_set, {"Variable": "$.mode", "StringEquals": name}], "Next": following}
+
+    return {
+        "Type": "Choice",
+        "Choices": [
+            {"Variable": "$.into", "IsPresent": True, "Next": "Replay"},
+            mode("rebuild", "KeepOwner"),
+            mode("take_over", "TakeOver"),
+            {**is_set, "Next": "Maintain"},
+        ],
+        "Default": "Survey",
+    }
+
+
+def _upkeep(parts: Parts) -> dict[str, State]:
+    span = {"--from.$": "States.Format('{}', $.from)", "--to.$": "States.Format('{}', $.to)"}
+    return {
+        "Maintain": _run(parts.upkeep_name, {"--mode.$": "$.mode"}, "Done"),
+        "Replay": _run(parts.upkeep_name, {"--mode": "replay", **span, "--into.$": "$.into"}, "Done"),
+    }
+
+
+def _rebuild(parts: Parts) -> dict[str, State]:
+    """Return the way to a rebuilt warehouse; whether it may be another lake's, only the request's mode says."""
+    request = {"step": "rebuild", "take_over.$": "$.take_over"}
+    return {
+        "KeepOwner": {"Type": "Pass", "Result": False, "ResultPath": "$.take_over", "Next": "ListFiles"},
+        "TakeOver": {"Type": "Pass", "Result": True, "ResultPath": "$.take_over", "Next": "ListFiles"},
+        "ListFiles": _run(parts.upkeep_name, {"--mode": "list"}, "Rebuild"),
+        "Rebuild": _invoke(parts.load_arn, request, "$.rebuild", {"Next": "IsRebuilt", **_catch("Tell")}),
+        "IsRebuilt": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.rebuild.result.done", "BooleanEquals": True, "Next": "Load"}],
+            "Default": "Rebuild",
+        },
+    }
+
+
+def _forward(parts: Parts) -> dict[str, State]:
+    keys = {"trigger": "reconciliation", "keys.$": "$.load.result.keys_wanted"}
+    return {
+        "Survey": _invoke(
+            parts.load_arn, {"step": "survey"}, "$.survey", {"Next": "IsABatchPending", **_catch("Tell")}
+        ),
+        "IsABatchPending": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.survey.result.untransformed", "NumericGreaterThan": 0, "Next": "Transform"}],
+            "Default": "Load",
+        },
+        "Transform": _run(parts.job_name, {}, "Load", "LoadWhatIsPublished"),
+        "Load": _invoke(parts.load_arn, {"step": "load"}, "$.load", {"Next": "AreKeysWanted", **_catch("Tell")}),
+        "AreKeysWanted": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.load.result.wanted", "NumericGreaterThan": 0, "Next": "AskForKeys"}],
+            "Default": "Done",
+        },
+        "AskForKeys": _invoke(parts.extract_arn, keys, "$.keys", {"Next": "Done", **_catch("Tell")}),
+    }
+
+
+def _after_a_failed_transform(parts: Parts) -> dict[str, State]:
+    """Return the way from a failed run of the job: neither a failed load nor a failed extraction hides the job's error."""
+    following = "WouldEverythingHelp"
+    load = {"Next": following, **_catch(following, "$.load_error")}
+    everything = {"trigger": "reconciliation", "read": "everything"}
+    mended = [{"Variable": "$.error.Cause", "StringMatches": f"*{name}*"} for name in MENDED_BY_EVERYTHING]
+    none_waits = [
+        {"Variable": "$.survey.result.full_pending", "IsPresent": True},
+        {"Variable": "$.survey.result.full_pending", "BooleanEquals": False},
+    ]
+    return {
+        "LoadWhatIsPublished": _invoke(parts.load_arn, {"step": "load"}, "$.load", load),
+        following: {
+            "Type": "Choice",
+            "Choices": [{"And": [*none_waits, {"Or": mended}], "Next": "AskForEverything"}],
+            "Default": "Tell",
+        },
+        "AskForEverything": _invoke(
+            parts.extract_arn,
+            everything,
+            "$.everything",
+            {"Next": "TellWhatWasAsked", **_catch("Tell", "$.everything_error")},
+        ),
+        "TellWhatWasAsked": _tell(
+            parts,
+            "What is pending cannot be brought in as it is. A full reading of the source was asked for; the extraction "
+            "answered: batch {}, {}. The next execution goes on with it. If that fails too: docs/runbooks/publish-failed.md",
+            "$.everything.result.batch, $.everything.result.reason",
+        ),
+    }
+
+
+def _ends(parts: Parts) -> dict[str, State]:
+    return {
+        "Done": {"Type": "Succeed"},
+        "Tell": _tell(
+            parts,
+            "Nothing is lost: the next batch or interval tries again. What to do: docs/runbooks/publish-failed.md",
+        ),
+        "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+    }
+
+
+def _invoke(function: str, payload: dict[str, Any], result: str, following: State) -> State:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, "Payload": payload},
+        "ResultSelector": {"result.$": "$.Payload"},
+        "ResultPath": result,
+        "Retry": [_LAMBDA_RETRY],
+        **following,
+    }
+
+
+def _run(job: str, arguments: dict[str, str], following: str, failed: str = "Tell") -> State:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::glue:startJobRun.sync",
+        "Parameters": {"JobName": job, **({"Arguments": arguments} if arguments else {})},
+        "ResultPath": None,
+        "Retry": [_GLUE_RETRY],
+        "Next": following,
+        **_catch(failed),
+    }
+
+
+def _catch(following: str, path: str = "$.error") -> State:
+    return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": path, "Next": following}]}
+
+
+def _tell(parts: Parts, text: str, further: str = "") -> State:
+    """Tell the topic of the execution's error, then fail; `further` paths fill what `text` leaves open."""
+    paths = ", ".join(["$$.Execution.Id", "$.error.Error", "$.error.Cause", *([further] if further else [])])
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Parameters": {
+            "TopicArn": parts.topic_arn,
+            "Subject": f"{parts.name} failed",
+            "Message.$": f"States.Format('Execution {{}} failed. {{}}: {{}} -- {text}', {paths})",
+        },
+        "ResultPath": None,
+        "Next": "Failed",
+        **_catch("Failed", "$.tell_error"),
+    }

@@ -1,0 +1,195 @@
+"""The state machine, walked through: what it calls, with what, and how it ends."""
+
+import json
+
+import pytest
+
+from cdk_app.publish_definition import MENDED_BY_EVERYTHING
+from tests.support.states import EXECUTION, Answers, Failure, walk_as_the_emulator, walk_strictly
+
+PENDING = {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
+QUIET = {"batches": 1, "published": 1, "untransformed": 0, "full_pending": False}
+LOADED = {"loaded": [2], "last": 2, "keys_wanted": [], "wanted": 0}
+EVERYTHING = {"batch": 4, "is_whole": True, "reason": "everything was asked for", "rows": {}}
+GOOD = {
+    "Survey": PENDING,
+    "Transform": {"JobRunState": "SUCCEEDED"},
+    "Load": LOADED,
+    "LoadWhatIsPublished": LOADED,
+    "AskForEverything": EVERYTHING,
+    "AskForKeys": {"batch": 3},
+    "ListFiles": {},
+    "Maintain": {},
+    "Replay": {},
+    "Rebuild": {"done": True, "last": 2},
+    "Tell": {"MessageId": "1"},
+    "TellWhatWasAsked": {"MessageId": "1"},
+}
+FAILED_TRANSFORM = ["Survey", "Transform", "LoadWhatIsPublished"]
+
+
+def job_failure(message):
+    """What ``glue:startJobRun.sync`` fails with: the job run, as text."""
+    run = {"JobName": "totesys-prod-transform", "JobRunState": "FAILED", "ErrorMessage": message, "Arguments": {}}
+    return Failure("States.TaskFailed", json.dumps(run))
+
+
+@pytest.fixture
+def machine(prod):
+    """The deployed definition, its references by the logical name of what they refer to."""
+    (resource,) = prod["pipeline"].find_resources("AWS::StepFunctions::StateMachine").values()
+    parts = resource["Properties"]["DefinitionString"]["Fn::Join"][1]
+    return json.loads("".join(part if isinstance(part, str) else f"<{part['Fn::GetAtt'][0]}>" for part in parts))
+
+
+@pytest.fixture(params=[walk_strictly, walk_as_the_emulator])
+def run(request, machine):
+    """Execute the machine with an event; answers that are not given are good."""
+    return lambda event=None, **answers: request.param(machine, event or {}, Answers(**GOOD | answers))
+
+
+def test_a_pending_batch_is_transformed_and_loaded(run, machine):
+    walk = run()
+    assert walk.tasks == ["Survey", "Transform", "Load"] and walk.failure is None
+    survey, transform, load = (parameters for _, parameters in walk.calls)
+    assert survey["FunctionName"] == load["FunctionName"] and "Load" in load["FunctionName"]
+    assert survey["Payload"] == {"step": "survey"} and load["Payload"] == {"step": "load"}
+    assert transform == {"JobName": "totesys-prod-transform"}
+    assert machine["States"]["Transform"]["Resource"] == "arn:aws:states:::glue:startJobRun.sync"
+
+
+def test_without_a_pending_batch_no_job_runs_and_publications_are_loaded(run):
+    assert run(Survey=QUIET).tasks == ["Survey", "Load"]
+
+
+def test_g6_key_lists_are_asked_for_when_the_lake_shows_keys_that_the_source_has_not(run):
+    walk = run(Load={**LOADED, "keys_wanted": ["payment"], "wanted": 1})
+    (asked,) = walk.parameters("AskForKeys")
+    assert asked["Payload"] == {"trigger": "reconciliation", "keys": ["payment"]} and "Extract" in asked["FunctionName"]
+    assert walk.output["keys"]["result"]["batch"] == 3
+
+
+@pytest.mark.parametrize("error", ["LakeReconciliationError", "IngestionDamagedError", "DamagedDocumentError"])
+def test_g3_a_batch_that_cannot_be_brought_in_has_everything_read_once(run, error):
+    failure = job_failure(f"{error}: Batch 2, table payment: 'a' \"b\" {{c}}.")
+    walk = run(Transform=failure)
+    assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "TellWhatWasAsked"]
+    (asked,) = walk.parameters("AskForEverything")
+    assert (
+        asked["Payload"] == {"trigger": "reconciliation", "read": "everything"} and "Extract" in asked["FunctionName"]
+    )
+    (told,) = walk.parameters("TellWhatWasAsked")
+    assert told["TopicArn"].endswith(":totesys-prod-alarms")
+    assert f"Execution {EXECUTION} failed. States.TaskFailed: {failure.cause}" in told["Message"]
+    assert "full reading of the source was asked for" in told["Message"]
+    assert "batch 4, everything was asked for. The next execution goes on with it" in told["Message"]
+    assert (walk.failure.error, walk.failure.cause) == (failure.error, failure.cause)
+
+
+def test_the_errors_that_a_full_batch_mends_are_errors_that_the_job_raises():
+    """The machine knows them by name only."""
+    from contracts.errors import DamagedDocumentError
+    from glue_jobs.errors import IngestionDamagedError, LakeReconciliationError
+
+    raised = (LakeReconciliationError, IngestionDamagedError, DamagedDocumentError)
+    assert {error.__name__ for error in raised} == set(MENDED_BY_EVERYTHING)
+
+
+def test_g3_everything_is_not_asked_for_again_while_a_full_batch_waits(run):
+    walk = run(Survey={**PENDING, "full_pending": True}, Transform=job_failure("LakeReconciliationError: keys differ"))
+    assert walk.tasks == [*FAILED_TRANSFORM, "Tell"] and walk.failure.error == "States.TaskFailed"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "ConflictError: another run",
+        "CustodyError: another lake",
+        "TransformError: Spark",
+        "The run was killed by signal 9.",
+    ],
+)
+def test_an_error_that_a_full_batch_does_not_mend_is_only_told(run, message):
+    walk = run(Transform=job_failure(message))
+    assert walk.tasks == [*FAILED_TRANSFORM, "Tell"]
+    assert message in walk.parameters("Tell")[0]["Message"] and message in walk.failure.cause
+
+
+def test_a_survey_of_an_earlier_release_asks_for_nothing(run):
+    survey = {name: value for name, value in PENDING.items() if name != "full_pending"}
+    walk = run(Survey=survey, Transform=job_failure("LakeReconciliationError: keys differ"))
+    assert walk.tasks == [*FAILED_TRANSFORM, "Tell"]
+
+
+def test_a_warehouse_that_is_down_does_not_keep_the_lake_from_being_mended(run):
+    failure = job_failure("IngestionDamagedError: a part is missing")
+    walk = run(Transform=failure, LoadWhatIsPublished=Failure("DatabaseUnreachableError", "{}"))
+    assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "TellWhatWasAsked"]
+    assert walk.failure.cause == failure.cause
+
+
+def test_a_source_that_cannot_be_read_either_does_not_hide_the_jobs_error(run):
+    failure = job_failure("IngestionDamagedError: a part is missing")
+    walk = run(Transform=failure, AskForEverything=Failure("LoginRefusedError", "{}"))
+    assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "Tell"]
+    assert "a part is missing" in walk.parameters("Tell")[0]["Message"] and walk.failure.cause == failure.cause
+
+
+@pytest.mark.parametrize(("mode", "take_over"), [("rebuild", False), ("take_over", True)])
+def test_g11_a_rebuild_takes_a_warehouse_over_only_when_it_is_asked_to(run, mode, take_over):
+    again = {"done": False, "last": 1}
+    walk = run({"mode": mode, "take_over": not take_over}, Rebuild=[again, again, GOOD["Rebuild"]])
+    assert walk.tasks == ["ListFiles", "Rebuild", "Rebuild", "Rebuild", "Load"]
+    assert walk.parameters("ListFiles") == [{"JobName": "totesys-prod-upkeep", "Arguments": {"--mode": "list"}}]
+    for step in walk.parameters("Rebuild"):
+        assert step["Payload"] == {"step": "rebuild", "take_over": take_over} and "Load" in step["FunctionName"]
+
+
+def test_upkeep_and_replays_run_in_a_job_of_their_own(run):
+    assert run({"mode": "maintain"}).calls == [
+        ("Maintain", {"JobName": "totesys-prod-upkeep", "Arguments": {"--mode": "maintain"}})
+    ]
+    ((state, parameters),) = run({"from": 3, "to": 9, "into": "totesys_replay"}).calls
+    arguments = {"--mode": "replay", "--from": "3", "--to": "9", "--into": "totesys_replay"}
+    assert (state, parameters["Arguments"]) == ("Replay", arguments)
+
+
+WAYS = {
+    "Survey": {},
+    "Transform": {},
+    "Load": {},
+    "AskForKeys": {},
+    "Maintain": {"mode": "maintain"},
+    "Replay": {"from": 1, "to": 2, "into": "totesys_replay"},
+    "ListFiles": {"mode": "rebuild"},
+    "Rebuild": {"mode": "take_over"},
+}
+
+
+@pytest.mark.parametrize(("state", "event"), WAYS.items())
+def test_every_failure_is_told_and_fails_the_execution_with_its_own_error(run, state, event):
+    wants = {"Load": {**LOADED, "keys_wanted": ["payment"], "wanted": 1}} if state == "AskForKeys" else {}
+    walk = run(event, **wants, **{state: Failure("SomeError", "the cause")})
+    (told,) = walk.parameters("Tell")
+    assert "SomeError: the cause" in told["Message"] and told["Subject"] == "totesys-prod-publish failed"
+    assert (walk.failure.error, walk.failure.cause) == ("SomeError", "the cause")
+
+
+@pytest.mark.parametrize("failing", ["Tell", "TellWhatWasAsked"])
+def test_a_topic_that_fails_hides_no_error(run, failing):
+    message = "IngestionDamagedError: x" if failing == "TellWhatWasAsked" else "TransformError: x"
+    walk = run(Transform=job_failure(message), **{failing: Failure("SnsError", "no")})
+    assert walk.tasks[-1] == failing and message in walk.failure.cause
+
+
+def test_every_state_is_on_a_way_that_a_test_walks(machine):
+    tasks = {name for name, state in machine["States"].items() if state["Type"] == "Task"}
+    assert tasks == GOOD.keys() == WAYS.keys() | {"LoadWhatIsPublished", "AskForEverything", "Tell", "TellWhatWasAsked"}
+    reachable, ahead = set(), {machine["StartAt"]}
+    while ahead:
+        name = ahead.pop()
+        reachable.add(name)
+        state = machine["States"][name]
+        further = (*state.get("Choices", ()), *state.get("Catch", ()))
+        ahead |= {state.get("Next"), state.get("Default"), *(other["Next"] for other in further)} - reachable - {None}
+    assert reachable == set(machine["States"])
