@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -31,6 +31,6 @@ def _is_known(batch: Batch, zone: str) -> bool:
         return False
     try:
         java.java.time.ZoneId.of(zone)
-    except Py4JJavaError:
+    except PySparkException:
         return False
     return True

@@ -63,7 +63,9 @@ def test_g8_odd_dates_and_negative_keys_flow(pipeline, spark, monkeypatch, small
                 "update sales_order set units_sold = units_sold + 1 where sales_order_id = any(%s)", (keys,)
             )
             connection.execute("update payment set paid = not paid where payment_id = any(%s)", (keys,))
-            connection.execute("update transaction set sales_order_id = -1 where transaction_id = any(%s)", (keys,))
+            connection.execute(
+                "update transaction set transaction_type = 'PURCHASE' where transaction_id = any(%s)", (keys,)
+            )
             connection.execute("update design set file_name = %s where design_id = -1", (mode,))
         pipeline.run(spark)
         pipeline.assert_equal()

@@ -78,7 +78,10 @@ def test_g8_a_lake_whose_publication_names_an_expired_snapshot_heals(pipeline, s
 
 
 def test_g3_batches_wait_for_the_warehouse_through_maintenance(pipeline, spark, monkeypatch):
+    """Also where Iceberg, left alone, would expire everything that is older than a millisecond."""
     pipeline.run(spark)
+    name = Lake(spark, pipeline.database, pipeline.processed).name(FACT_PAYMENT)
+    spark.sql(f"alter table {name} set tblproperties ('history.expire.max-snapshot-age-ms' = '1')")
     for amount in (1, 2, 3):
         with pipeline.source() as connection:
             connection.execute("update payment set payment_amount = %s where payment_id < 30", (amount,))
@@ -92,7 +95,6 @@ def test_g3_batches_wait_for_the_warehouse_through_maintenance(pipeline, spark, 
     pipeline.assert_equal()
     assert load_key(4) in pipeline.keys(pipeline.processed, "loads/")
     pipeline.transform(spark, mode="maintain", keep_days=0)
-    name = Lake(spark, pipeline.database, pipeline.processed).name(FACT_PAYMENT)
     assert spark.table(f"{name}.snapshots").count() == 1
     with pipeline.source() as connection:
         business_day(connection)
