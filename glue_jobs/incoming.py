@@ -61,8 +61,8 @@ def _read(batch: Batch, source: SourceTable) -> DataFrame:
 
 
 def _held_rows(batch: Batch, source: SourceTable) -> DataFrame:
-    """Return the raw rows held back before this batch: read as the previous publication left them."""
-    rows = batch.place.lake.read(QUARANTINE_ROW, batch.before[QUARANTINE_ROW.name].snapshot_id)
+    """Return the raw rows held back before this batch."""
+    rows = batch.rows_before(QUARANTINE_ROW)
     fields = ", ".join(f"`{name}` string" for name in source.column_names)
     content = F.from_json("content", fields).alias("row")
     return rows.where(F.col("source_table") == source.name).select(content).select("row.*")
