@@ -180,7 +180,12 @@ def test_the_survey_looks_at_s3_only(pipeline, lake):
     pipeline.servers.client("secretsmanager").put_secret_value(
         SecretId=pipeline.secrets["warehouse"], SecretString="{}"
     )
-    assert pipeline.load({"step": "survey"}) == {"batches": 2, "published": 1, "untransformed": 1, "full_pending": False}
+    assert pipeline.load({"step": "survey"}) == {
+        "batches": 2,
+        "published": 1,
+        "untransformed": 1,
+        "full_pending": False,
+    }
 
 
 def test_nothing_is_begun_when_the_time_runs_out(pipeline, lake):

@@ -110,5 +110,11 @@ def use_warehouse(pipeline, url):
 def empty(url):
     """Delete everything that loads have written."""
     with psycopg.connect(url) as connection:
-        for name in ("etl.verification", *(f"etl.{name}" for name in OWN), "etl.batch", "etl.owner", *reversed(STAR_TABLES)):
+        for name in (
+            "etl.verification",
+            *(f"etl.{name}" for name in OWN),
+            "etl.batch",
+            "etl.owner",
+            *reversed(STAR_TABLES),
+        ):
             connection.execute(f"delete from {name}")

@@ -6,8 +6,8 @@ import pytest
 
 from contracts.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
-from lambdas.load.ddl import views
 from lambdas.load.custody import check_follows
+from lambdas.load.ddl import views
 from lambdas.load.loading import load_publication
 from lambdas.load.places import Places
 from lambdas.load.script import render
