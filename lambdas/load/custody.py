@@ -4,6 +4,7 @@ Whoever deploys anew, restores a bucket or points two environments at one databa
 not belong together, with the same numbers. Each check here is made before anything is loaded or confirmed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -179,6 +180,27 @@ def is_next(custody: Custody, publication: Publication, loaded: Entry | None) ->
     check_range(custody, publication)
     check_follows(publication, custody.last)
     return True
+
+
+def check_empty(custody: Custody, filled: Sequence[str]) -> None:
+    """Check that no facts are there of which an empty ledger knows nothing.
+
+    Parameters
+    ----------
+    filled
+        Names of the facts that have rows.
+
+    Raises
+    ------
+    CustodyError
+        When there are; nothing was loaded.
+    """
+    if filled and not custody.last:
+        raise CustodyError(
+            f"Ledger {custody.ledger} is empty, and {', '.join(filled)} hold rows. Nothing was loaded. If the ledger stands in "
+            f"another schema (earlier releases kept it in etl, whatever the star tables' schema), name it (setting "
+            f"ledger_schema); else {_REBUILD}."
+        )
 
 
 def check_range(custody: Custody, publication: Publication) -> None:

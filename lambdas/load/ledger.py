@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from contracts.publication import Publication
-from contracts.star import STAR_TABLES
+from contracts.star import FACTS, STAR_TABLES
 from lambdas.load.custody import Custody, Entry, Owner
 from lambdas.load.places import BATCH, BATCH_TABLE, OWNER, Places
 from lambdas.load.statements import names
@@ -31,16 +31,25 @@ class Ledger:
         row = self._connection.execute(
             sql.SQL("select lake, lake_bucket, star_schema from {}").format(self._places.own(OWNER))
         ).fetchone()
-        newest = self._entry(sql.SQL("order by batch desc limit 1"), self._places.own(BATCH))
+        newest = self._entry(sql.SQL("order by b.batch desc limit 1"), self._places.own(BATCH))
         return Custody(self._places.ledger, Owner(*row) if row else None, newest)
 
     def entry(self, batch: int) -> Entry | None:
         """Return what the ledger has of one batch."""
-        return self._entry(sql.SQL("where batch = {}").format(sql.Literal(batch)), self._places.own(BATCH))
+        return self._entry(sql.SQL("where b.batch = {}").format(sql.Literal(batch)), self._places.own(BATCH))
 
     def newest_in(self, table: sql.Identifier) -> Entry | None:
         """Return the newest batch in a table like that of the ledger."""
-        return self._entry(sql.SQL("order by batch desc limit 1"), table)
+        return self._entry(sql.SQL("order by b.batch desc limit 1"), table)
+
+    def filled_facts(self) -> list[str]:
+        """Return the names of the facts that have rows."""
+        query = sql.SQL("select exists (select from {})")
+        found = {
+            self._places.name(fact): self._connection.execute(query.format(self._places.table(fact))).fetchone()
+            for fact in FACTS
+        }
+        return [name for name, row in found.items() if row and row[0]]
 
     def bind(self, owner: Owner) -> None:
         """Make the ledger this lake's; nobody's, when the lake has no name."""
@@ -88,7 +97,9 @@ class Ledger:
 
     def _entry(self, which: sql.Composable, table: sql.Identifier) -> Entry | None:
         row = self._connection.execute(
-            sql.SQL("select batch, snapshot_time, published_at, publication_digest from {} {}").format(table, which)
+            sql.SQL("select b.batch, b.snapshot_time, b.published_at, b.publication_digest from {} b {}").format(
+                table, which
+            )
         ).fetchone()
         return Entry(*row) if row else None
 

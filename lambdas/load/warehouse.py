@@ -20,7 +20,7 @@ from lambdas.errors import (
     WarehouseWriteError,
 )
 from lambdas.load.binary import HEADER, TRAILER, encode
-from lambdas.load.custody import Custody, Owner, check_owner, is_next
+from lambdas.load.custody import Custody, Owner, check_empty, check_owner, is_next
 from lambdas.load.ledger import Ledger
 from lambdas.load.limits import Limits
 from lambdas.load.places import Places
@@ -127,6 +127,8 @@ class Warehouse:
             if not is_next(custody, publication, self.ledger.entry(publication.batch)):
                 yield None
                 return
+            if not custody.last:
+                check_empty(custody, self.ledger.filled_facts())
             if custody.owner is None:
                 self.ledger.bind(here)
             self.ledger.record(publication)

@@ -48,11 +48,17 @@ class FakeLake:
     """Publications of one pipeline, one after the other; each lake has a name of its own.
 
     Rows of facts are given without their record ids.
+
+    Attributes
+    ----------
+    head
+        What the next manifests and publications say of themselves, where it differs from the samples.
     """
 
     def __init__(self, pipeline, *, row_group_size=2):
         self.pipeline = pipeline
         self.lake = uuid.uuid4().hex
+        self.head = {}
         self.batch = 0
         self.tables = dict.fromkeys(LAKE_TABLES, EMPTY)
         self.current = {name: set() for name in STAR_TABLES}
@@ -82,12 +88,13 @@ class FakeLake:
         if deleted:
             self._delete(tables, deleted)
         self.tables = tables | changes
-        extracted = replace(manifest(self.batch), lake=self.lake)
+        extracted = replace(manifest(self.batch), lake=self.lake, **self.head)
         published = replace(
             publication(self.batch, **self.tables),
             lake=self.lake,
             manifest=extracted.digest,
             calendar=ranges(map(number, self.current["dim_date"])),
+            **self.head,
         )
         self.put(self.pipeline.ingestion, manifest_key(self.batch), extracted.to_json())
         self.put(self.pipeline.processed, publication_key(self.batch), published.to_json())
