@@ -31,7 +31,13 @@ class Platform:
         command = [sys.executable, "-m", "local", *arguments, "--home", str(self.home)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SPARK_", "PYSPARK_"))}
         return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=_hear_interrupts,
         )
 
     def run(self, *arguments: str, code: int = 0) -> SimpleNamespace:
@@ -61,7 +67,8 @@ class Platform:
 
     def assert_equal(self) -> None:
         expected = oracle.source_rows(self.source.url)
-        assert oracle.differences(expected, oracle.warehouse_rows(self.warehouse.url)) == {}
+        found = oracle.warehouse_rows(self.warehouse.url, ledger=self.description["ledger_schema"])
+        assert oracle.differences(expected, found) == {}
 
     def processes(self, marker: str) -> list[psutil.Process]:
         """Processes of this home whose command line has `marker`."""
@@ -87,6 +94,11 @@ class Platform:
         for process in found:
             for victim in (*process.children(recursive=True), process):
                 victim.send_signal(signal.SIGKILL)
+
+
+def _hear_interrupts() -> None:
+    """Undo what a shell does to commands that it starts in the background: they, and all that they start, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
