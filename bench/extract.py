@@ -1,7 +1,8 @@
 """``make bench-extract``: the extraction against ``psql``'s COPY of the same rows to a file, alternating.
 
 Prints wall times, their ratio and the peak memory of the extracting process, for a first batch of
-`--rows` sales orders and for a batch of 100 changed rows among them.
+`--rows` sales orders and for a batch of 100 changed rows among them; and for how long a command that changes the schema
+waits when it comes while all rows are read.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -77,6 +79,7 @@ def _measure(directory: Path, rows: int, rounds: int, dlt: Path | None) -> None:
                 )
         console.print(table)
         _incremental(console, server.url, variables)
+        _waiting(console, server.url, _prepare(server.url, environment, rounds + 1))
     finally:
         aws.stop()
         server.stop()
@@ -92,6 +95,26 @@ def _incremental(console: Console, url: str, variables: dict[str, str]) -> None:
     console.print(
         f"100 changed rows: {changed['seconds']:.2f} s, {changed['rows']} rows read; select count(*) took {counting:.2f} s "
         f"(limit 3 x that + 1 s = {3 * counting + 1:.2f} s)",
+        highlight=False,
+    )
+
+
+def _waiting(console: Console, url: str, variables: dict[str, str]) -> None:
+    """Alter the table while it is read."""
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(_child, variables)
+        with psycopg.connect(url, autocommit=True) as connection:
+            is_read = (
+                "select count(*) from pg_stat_activity where query like 'copy%%sales_order%%' and state = 'active'"
+            )
+            while connection.execute(is_read).fetchone() == (0,) and not reading.done():
+                time.sleep(0.05)
+            started = time.monotonic()
+            connection.execute("alter table sales_order add column note text")
+            waited = time.monotonic() - started
+        seconds = reading.result()["seconds"]
+    console.print(
+        f"A command that changes the schema waited {waited:.2f} s for a reading, which gave way after {seconds:.2f} s",
         highlight=False,
     )
 
