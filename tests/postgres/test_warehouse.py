@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import psycopg
@@ -13,7 +13,7 @@ from pyarrow import fs
 
 from contracts.errors import DamagedDocumentError, StorageError
 from contracts.layout import load_key, manifest_key, publication_key
-from contracts.publication import DataFile
+from contracts.publication import DataFile, Superseded
 from contracts.star import STAR_TABLES
 from lambdas.errors import (
     PublicationGapError,
@@ -23,6 +23,7 @@ from lambdas.errors import (
 from lambdas.load.handler import load
 from lambdas.load.lake import BATCH_ROWS, LakeFiles
 from lambdas.load.settings import LoadSettings
+from lambdas.observability import age
 from tests.support.lake import FakeLake
 from tests.support.samples import manifest
 
@@ -131,6 +132,39 @@ def test_freshness_is_the_age_of_the_oldest_batch_not_shown(pipeline, lake):
     pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=manifest_key(2), Body=manifest(2).to_json())
     outcome = pipeline.load()
     assert outcome["last"] == 1 and outcome["freshness"] != 0
+
+
+def _ago(seconds):
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+
+
+def test_g5_a_source_whose_clock_is_ahead_hides_no_waiting(pipeline, lake, capsys):
+    lake.head = {"snapshot_time": _ago(-3600), "extracted_at": _ago(50)}
+    lake.publish({"dim_staff": STAFF})
+    waiting = replace(manifest(2), lake=lake.lake, **lake.head)
+    lake.put(pipeline.ingestion, manifest_key(2), waiting.to_json())
+    assert 50 <= pipeline.load()["freshness"] < 3000
+    output = capsys.readouterr().out.splitlines()
+    for name in ("TimeToWarehouse", "TableTimeToWarehouse", "Freshness"):
+        (line,) = [json.loads(line) for line in output if f'"{name}":[' in line]
+        assert all(50 <= seconds < 3000 for seconds in line[name]), name
+
+
+def test_g5_an_age_is_never_below_zero(pipeline, lake):
+    lake.head = {"format": 1, "snapshot_time": _ago(-3600)}
+    lake.publish({"dim_staff": STAFF})
+    assert age(_ago(-3600)) == 0 and age(_ago(5)) >= 5
+    assert load(LoadSettings(), lambda: 30)["freshness"] == 0
+
+
+def test_batches_that_a_publication_takes_the_place_of_are_told(pipeline, lake, caplog):
+    lake.batch = 1
+    published = lake.publish({"dim_staff": STAFF})
+    left_out = replace(published, first=1, superseded=(Superseded(1, "a part is gone"),))
+    lake.put(pipeline.processed, publication_key(2), left_out.to_json())
+    assert pipeline.load()["loaded"] == [2]
+    (told,) = [record for record in caplog.records if record.getMessage() == "batch superseded"]
+    assert (told.levelname, told.batch, told.by, told.reason) == ("WARNING", 1, 2, "a part is gone")
 
 
 def _unconfirmed(pipeline, capsys):

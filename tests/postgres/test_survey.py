@@ -1,0 +1,75 @@
+"""What the survey tells of batches that wait, and of buckets that do not belong together."""
+
+from dataclasses import replace
+
+import pytest
+
+from contracts.batch import Unfinished
+from contracts.errors import CustodyError
+from contracts.layout import manifest_key
+from tests.support.lake import FakeLake
+from tests.support.samples import extract, manifest
+
+#: One table with changed rows.
+CHANGED = {"staff": extract("staff", read="changed")}
+
+
+@pytest.fixture
+def lake(pipeline):
+    lake = FakeLake(pipeline)
+    lake.publish({"dim_staff": [(1, "Ann", "Jones", "Sales", None, "a@x")]})
+    return lake
+
+
+def _put(pipeline, *manifests):
+    for found in manifests:
+        body = found.to_json()
+        pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=manifest_key(found.batch), Body=body)
+
+
+def _survey(pipeline):
+    return pipeline.load({"step": "survey"})
+
+
+def test_the_survey_tells_of_a_full_batch_behind_the_first_pending_one(pipeline, lake):
+    assert _survey(pipeline) == {"batches": 1, "published": 1, "untransformed": 0, "full_pending": False}
+    _put(pipeline, manifest(2))  # the first pending one is full itself: nothing is behind it
+    assert _survey(pipeline) == {"batches": 2, "published": 1, "untransformed": 1, "full_pending": False}
+    _put(pipeline, manifest(2, **CHANGED), manifest(3, **CHANGED))
+    assert _survey(pipeline) == {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
+    _put(pipeline, manifest(4))
+    assert _survey(pipeline) == {"batches": 4, "published": 1, "untransformed": 3, "full_pending": True}
+
+
+def test_a_batch_of_several_manifests_counts_as_one(pipeline, lake):
+    begun = replace(manifest(2), unfinished=Unfinished(None, 990, {"payment": 5}))
+    tables = {name: replace(table, key_parts=table.parts) for name, table in manifest(3).tables.items()}
+    ended = replace(manifest(3), first=2, tables=tables)
+    _put(pipeline, begun, ended)
+    assert _survey(pipeline)["full_pending"] is False
+    _put(pipeline, manifest(4))
+    assert _survey(pipeline)["full_pending"] is True
+
+
+def test_g3_a_damaged_manifest_keeps_nobody_from_seeing_what_is_pending(pipeline, lake):
+    _put(pipeline, manifest(3))
+    lake.put(pipeline.ingestion, manifest_key(2), b"{")
+    assert _survey(pipeline) == {"batches": 3, "published": 1, "untransformed": 2, "full_pending": True}
+    pipeline.s3.delete_object(Bucket=pipeline.ingestion, Key=manifest_key(2))
+    assert _survey(pipeline)["full_pending"] is True
+    lake.put(pipeline.ingestion, manifest_key(3), b"{")
+    assert _survey(pipeline) == {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
+
+
+def test_g5_an_ingestion_bucket_that_lost_its_batches_is_told(pipeline, lake):
+    lake.publish({})
+    pipeline.s3.delete_object(Bucket=pipeline.ingestion, Key=manifest_key(2))
+    with pytest.raises(
+        CustodyError, match=r"has published batch 2, and the newest whole batch .* is 1.*numbers on after"
+    ):
+        _survey(pipeline)
+    pipeline.s3.delete_object(Bucket=pipeline.ingestion, Key=manifest_key(1))
+    with pytest.raises(CustodyError, match=r"is none: the ingestion bucket has lost batches"):
+        _survey(pipeline)
+    _put(pipeline, manifest(3))  # the extraction numbered on
+    assert _survey(pipeline)["untransformed"] == 1
