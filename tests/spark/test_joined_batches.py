@@ -1,8 +1,12 @@
 """A batch of several manifests in the lake and the warehouse: published once, as one."""
 
+import hashlib
+import json
+
 import pytest
 
 from contracts.layout import manifest_key, publication_key
+from glue_jobs import frames
 from glue_jobs.errors import IngestionDamagedError
 from lambdas.extract.run import extract
 from lambdas.extract.settings import ExtractSettings
@@ -45,8 +49,12 @@ def test_g4_nothing_is_published_before_the_last_run_and_then_everything_is(pipe
     pipeline.assert_equal()
 
 
-def test_g7_an_incremental_batch_of_several_runs_gives_one_record_for_each_order(pipeline, spark):
+@pytest.mark.parametrize("rows_here", [frames.HERE_ROWS, -1], ids=["driver", "executors"])
+def test_g7_an_incremental_batch_of_several_runs_gives_one_record_for_each_order(
+    pipeline, spark, monkeypatch, rows_here
+):
     pipeline.run(spark)
+    monkeypatch.setattr(frames, "HERE_ROWS", rows_here)
     with pipeline.source() as connection:
         connection.execute("update sales_order set units_sold = units_sold + 1")
         connection.execute("update design set file_name = file_name || 'x'")
@@ -61,7 +69,7 @@ def test_g7_an_incremental_batch_of_several_runs_gives_one_record_for_each_order
 
 @pytest.mark.parametrize("read", ["whole", "changed"])
 def test_g5_a_row_that_a_run_lost_fails_the_batch(pipeline, spark, read):
-    """A part is replaced by one of equal size with a row less."""
+    """A part was written with a row less than the manifest says; its digest is that of what was written."""
     before = 0
     if read == "changed":
         pipeline.run(spark)
@@ -70,14 +78,18 @@ def test_g5_a_row_that_a_run_lost_fails_the_batch(pipeline, spark, read):
             connection.execute("update payment set payment_amount = payment_amount + 1")
             connection.execute("update sales_order set units_sold = units_sold + 1")
     number = _in_runs(pipeline, lambda *_: None)
-    manifests = [pipeline.document(pipeline.ingestion, manifest_key(n)) for n in range(before + 1, number + 1)]
-    entry = next(m["tables"]["payment"] for m in manifests if m["tables"]["payment"]["parts"])
+    for document in range(before + 1, number + 1):
+        manifest = pipeline.document(pipeline.ingestion, manifest_key(document))
+        entry = manifest["tables"]["payment"]
+        if entry["parts"]:
+            break
     assert entry["read"] == read
-    key = entry["parts"][0]["key"]
-    body = pipeline.s3.get_object(Bucket=pipeline.ingestion, Key=key)["Body"].read()
+    part = entry["parts"][0]
+    body = pipeline.s3.get_object(Bucket=pipeline.ingestion, Key=part["key"])["Body"].read()
     shorter = body.replace(b"\n" + body.split(b"\n")[2] + b"\n", b"\n", 1)
-    padded = shorter + b"\n" * (len(body) - len(shorter))  # empty lines are no rows
-    pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=key, Body=padded)
-    with pytest.raises(IngestionDamagedError, match="payment"):
+    part |= {"bytes": len(shorter), "sha256": hashlib.sha256(shorter).hexdigest()}
+    for key, content in ((part["key"], shorter), (manifest_key(document), json.dumps(manifest).encode())):
+        pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=key, Body=content)
+    with pytest.raises(IngestionDamagedError, match=rf"payment: .*holds {part['rows'] - 1} rows.*{part['rows']}"):
         pipeline.transform(spark)
     assert len(pipeline.keys(pipeline.processed, "publications/")) == before
