@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo check test stress bench-extract bench-transform bench-load model many-batches load-faults format lint types unit synth deploy dictionary warehouse-script lock clean
+.PHONY: help setup demo check test stress bench-extract bench-transform bench-load model year many-batches load-faults format lint types unit synth deploy dictionary warehouse-script lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench-extract: setup $(if $(DLT),.cache/dlt/.ready) ## the extraction against ps
 
 model: setup ## 200 random histories of the source through the job, against a model of the lake; and without each mechanism (EXAMPLES=200)
 	MODEL_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest -q tests/spark/test_model.py tests/spark/test_model_mechanisms.py
+
+year: setup ## a year of weekly maintenances with batches, held rows, deletions, a rebuild and a replay (WEEKS=60)
+	YEAR_WEEKS=$(or $(WEEKS),60) $(PY) -m pytest -q tests/spark/test_year.py
 
 many-batches: setup ## 500 small batches, then maintenance, under the eyes of two readers (BATCHES=500)
 	MANY_BATCHES=$(or $(BATCHES),500) $(PY) -m pytest -q tests/spark/test_many_batches.py

@@ -139,7 +139,7 @@ def _dlt(python: Path, url: str, directory: Path) -> dict[str, float]:
 
 def _extract_here() -> None:
     """Extract once in this process and print seconds, rows and peak memory in MiB."""
-    from lambdas.extract.handler import extract
+    from lambdas.extract.run import extract
     from lambdas.extract.settings import ExtractSettings
 
     started = time.monotonic()

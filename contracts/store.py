@@ -163,6 +163,12 @@ def find_manifest(bucket: Bucket, number: int) -> Manifest | None:
     return read_manifest(bucket, number) if bucket.size(manifest_key(number)) is not None else None
 
 
+def read_batch(bucket: Bucket, number: int) -> Manifest:
+    """Read the whole batch that manifest `number` ends."""
+    last = read_manifest(bucket, number)
+    return joined([*(read_manifest(bucket, n) for n in range(last.first, number)), last])
+
+
 def next_full_batch(bucket: Bucket, after: int) -> Manifest | None:
     """Read the first whole batch after number `after` that needs nothing of what came before it, or None.
 

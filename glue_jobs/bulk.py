@@ -36,7 +36,7 @@ def _first(batch: Batch, table: StarTable, raw: DataFrame, references: Reference
     some refer to nothing, or an earlier try had read damaged parts that are mended now, all are written once more.
     """
     source = SOURCE_TABLES[table.source]
-    expected = expected_rows(batch.place.spark, batch.place.ingestion.name, batch.manifest, table.source)
+    expected = expected_rows(batch.manifest, table.source)
     own = raw.withColumn(PROBLEM, problem(source))
     if batch.head(table).of_batch(batch.number) is None:
         _write(batch, table, own)
@@ -63,7 +63,7 @@ def _further(batch: Batch, table: StarTable, raw: DataFrame) -> Outcome:
     """Write the rows whose content differs from their newest version."""
     rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
     head = batch.head(table)
-    expected = expected_rows(batch.place.spark, batch.place.ingestion.name, batch.manifest, table.source)
+    expected = expected_rows(batch.manifest, table.source)
     check_received(batch.manifest, table.source, raw.where(~F.col(HELD)).count(), expected)
     newest = newest_versions(batch, table, before=True)
     commit = head.of_batch(batch.number)

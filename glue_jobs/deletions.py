@@ -58,8 +58,7 @@ def reconciled(batch: Batch, table: StarTable, outcome: Outcome) -> Outcome:
     after, source = outcome.after, batch.manifest.tables[table.source]
     if batch.place.is_partial or _agrees(after, source.source_count, source.source_key_checksum):
         return outcome
-    spark, bucket = batch.place.spark, batch.place.ingestion.name
-    listed = key_list(spark, bucket, batch.manifest, table.source)
+    listed = key_list(batch.place.spark, batch.place.ingestion, batch.manifest, table.source)
     if listed is None:
         if (surplus := after.current_keys + after.absent_keys - source.source_count) > 0:
             return replace(outcome, after=replace(after, surplus=surplus))

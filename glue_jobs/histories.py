@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 from contracts.publication import TablePublication
 from contracts.source import SOURCE_TABLES
 from contracts.star import HISTORIES, STAR_TABLES
-from glue_jobs.moments import moment
+from glue_jobs.moments import created_utc, moment
 from glue_jobs.star import history
 from glue_jobs.workplace import Batch, Outcome, unchanged
 
@@ -24,7 +24,7 @@ def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
         changed = lake.read(star).where(F.col("batch_id") == batch.number)
         key = F.col(SOURCE_TABLES[star.source].key).cast("int").alias(star.key)
         if outcome.raw is not None:
-            created = outcome.raw.select(key, F.col("created_at").cast("timestamp_ntz").alias("created"))
+            created = outcome.raw.select(key, created_utc(batch).alias("created"))
             changed = changed.join(created, star.key, "left")
         else:
             changed = changed.withColumn("created", F.lit(None).cast("timestamp_ntz"))

@@ -35,7 +35,7 @@ def raw_rows(batch: Batch, table: StarTable) -> DataFrame:
         held = _held_rows(batch, source)
         newer = rows.select(source.key).join(held.select(source.key), source.key, "left_semi")
         held = held.join(newer, source.key, "left_anti")
-        listed = key_list(batch.place.spark, batch.place.ingestion.name, batch.manifest, source.name)
+        listed = key_list(batch.place.spark, batch.place.ingestion, batch.manifest, source.name)
         if listed is not None:
             held = held.join(listed.select(F.col(source.key).cast("string")), source.key, "left_semi")
         rows = rows.unionByName(held.withColumn(HELD, F.lit(True)))
@@ -57,12 +57,12 @@ def good_rows(batch: Batch, name: str) -> DataFrame:
 
 
 def _read(batch: Batch, source: SourceTable) -> DataFrame:
-    return read_raw(batch.place.spark, batch.place.ingestion.name, batch.manifest, source.name)
+    return read_raw(batch.place.spark, batch.place.ingestion, batch.manifest, source.name)
 
 
 def _held_rows(batch: Batch, source: SourceTable) -> DataFrame:
-    """Return the raw rows held back before this batch: read as the previous publication left them."""
-    rows = batch.place.lake.read(QUARANTINE_ROW, batch.before[QUARANTINE_ROW.name].snapshot_id)
+    """Return the raw rows held back before this batch."""
+    rows = batch.rows_before(QUARANTINE_ROW)
     fields = ", ".join(f"`{name}` string" for name in source.column_names)
     content = F.from_json("content", fields).alias("row")
     return rows.where(F.col("source_table") == source.name).select(content).select("row.*")

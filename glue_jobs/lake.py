@@ -1,151 +1,36 @@
-"""The only file that knows Iceberg: creating, reading and committing the lake's tables.
+"""Committing the lake's tables: what batches add and change, and their upkeep.
 
 Every commit of a batch carries the snapshot property ``batch-id`` and the figures that the publication will need, so
-that a run that starts after a crash finds which tables are done and what was done to them. Metadata (snapshots,
-files) is read through Iceberg's own Java interface: a Spark query for each would cost more than most batches.
-Tables are format version 2 and copy-on-write: Athena reads nothing newer.
+that a run that starts after a crash finds which tables are done and what was done to them.
 """
 
-import functools
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.publication import DataFile
 from contracts.star import LINEAGE
 from contracts.table import StarTable
-from glue_jobs.errors import ConflictError, TransformError
+from glue_jobs.iceberg import BATCH_ID, described, iterate, translated
+from glue_jobs.iceberg import CATALOG as CATALOG
 from glue_jobs.partitions import bucket, condition, month, width
+from glue_jobs.retention import due
+from glue_jobs.snapshots import NOTHING
+from glue_jobs.states import FIGURES, States
+from glue_jobs.states import Commit as Commit
+from glue_jobs.states import Head as Head
 
-CATALOG = "glue_catalog"
-BATCH_ID = "batch-id"
-FIGURES = "figures"
-_SPARK_CATALOG = "org.apache.iceberg.spark.SparkCatalog"
-_CONFLICTS = ("ValidationException", "CommitFailedException")
 #: More than the small files of a partition will ever have together.
 _ONE_FILE_BYTES = 2**30
-_PROPERTIES = {
-    "format-version": "2",
-    "write.delete.mode": "copy-on-write",
-    "write.update.mode": "copy-on-write",
-    "write.merge.mode": "copy-on-write",
-    "write.parquet.compression-codec": "zstd",
-    # Hashes are all distinct: a large dictionary of them is half the work of writing them, and is thrown away.
-    "write.parquet.dict-size-bytes": str(64 * 2**10),
-    "write.distribution-mode": "none",
-    # Newest versions are looked up by key: the smaller the groups, the less is read around them.
-    "write.parquet.row-group-size-bytes": str(2**20),
-    # Each commit writes a list of its files, and each plan reads all of them.
-    "commit.manifest.min-count-to-merge": "8",
-    "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "100",
-}
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """The newest commit of a table that a batch made.
-
-    Attributes
-    ----------
-    snapshot_id
-        Iceberg snapshot, as text.
-    batch
-        The batch that made it.
-    figures
-        What `Lake.append` or `Lake.replace` was given, or empty.
-    """
-
-    snapshot_id: str
-    batch: int
-    figures: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A table as it was when it was looked at.
-
-    Attributes
-    ----------
-    snapshot_id
-        Its newest snapshot, as text, or "" when it has none.
-    commit
-        The newest commit that a batch made, or None when there is none or maintenance has expired it.
-    """
-
-    snapshot_id: str
-    commit: Commit | None
-
-    def of_batch(self, batch: int) -> Commit | None:
-        """Return the commit if it is that of `batch`."""
-        return self.commit if self.commit and self.commit.batch == batch else None
-
-
-class Lake:
-    """The tables of one Glue database.
-
-    Parameters
-    ----------
-    spark
-        A session whose catalog `CATALOG` is an Iceberg catalog.
-    database
-        Name of the Glue database.
-    bucket
-        The processed bucket: data files must lie in it.
-    """
-
-    def __init__(self, spark: SparkSession, database: str, bucket: str) -> None:
-        self._spark = spark
-        self._database = database
-        self._bucket = bucket
-        self._prefix = (spark.conf.get(f"spark.sql.catalog.{CATALOG}") or "").removesuffix(_SPARK_CATALOG)
-        self._util = self._java("spark.Spark3Util")
-
-    def ensure(self, table: StarTable) -> None:
-        """Create a table that is missing, and add columns that the contract has gained."""
-        name = self.name(table)
-        columns = (*table.columns, *LINEAGE)
-        if not self._spark.catalog.tableExists(name):
-            lines = ", ".join(f"`{c.name}` {c.type.spark} comment {_quoted(c.description)}" for c in columns)
-            partitioned = f"partitioned by ({', '.join(table.partitioning)})" if table.partitioning else ""
-            properties = ", ".join(f"'{key}' = '{value}'" for key, value in _PROPERTIES.items())
-            self._spark.sql(
-                f"create table if not exists {name} ({lines}) using iceberg {partitioned} "
-                f"comment {_quoted(table.description)} tblproperties ({properties})"
-            )
-            return
-        present = {field.name() for field in self._load(table).schema().columns()}
-        if missing := [c for c in columns if c.name not in present]:
-            lines = ", ".join(f"`{c.name}` {c.type.spark} comment {_quoted(c.description)}" for c in missing)
-            self._spark.sql(f"alter table {name} add columns ({lines})")
-
-    def read(self, table: StarTable, snapshot_id: str = "") -> DataFrame:
-        """Return the table as it is now, or as it was in a snapshot."""
-        if snapshot_id:
-            return self._spark.read.option("snapshot-id", snapshot_id).table(self.name(table))
-        return self._spark.table(self.name(table))
-
-    def head(self, table: StarTable) -> Head:
-        """Return the newest snapshot, and the newest that a batch made; maintenance does not count."""
-        loaded = self._load(table)
-        snapshot = newest = loaded.currentSnapshot()
-        while snapshot is not None and snapshot.summary().get(BATCH_ID) is None:
-            parent = snapshot.parentId()
-            snapshot = None if parent is None else loaded.snapshot(parent)
-        commit = None
-        if snapshot is not None:
-            summary = snapshot.summary()
-            figures = json.loads(summary.get(FIGURES) or "{}")
-            commit = Commit(str(snapshot.snapshotId()), int(summary.get(BATCH_ID)), figures)
-        return Head("" if newest is None else str(newest.snapshotId()), commit)
+class Lake(States):
+    """The lake's tables, as batches and maintenance change them."""
 
     def append(self, table: StarTable, rows: DataFrame, batch: int, figures: Mapping[str, Any], head: Head) -> None:
         """Commit the rows that `batch` adds to what the table was at `head`.
@@ -181,42 +66,24 @@ class Lake:
         """
         self._commit(self._writer(table, rows, batch, figures, head), lambda w: w.overwrite(F.lit(True)))
 
-    def files(self, table: StarTable, snapshot_id: str) -> tuple[DataFile, ...]:
-        """Return the data files that a snapshot added."""
-        loaded = self._load(table)
-        return self._listed(_iterate(loaded.snapshot(int(snapshot_id)).addedDataFiles(loaded.io())))
-
-    def files_after(self, table: StarTable, batch: int) -> tuple[DataFile, ...]:
-        """Return all data files of the table as it was after `batch`, maintenance since then included.
+    def take_back(self, table: StarTable, batch: int) -> None:
+        """Make the table what it was after `batch`, whatever later ones have committed.
 
         Raises
         ------
         TransformError
-            When only what a later batch has made of it is left.
+            When that state is gone.
+        ConflictError
+            When another run commits to the table meanwhile. Nothing was committed.
         """
         loaded = self._load(table)
-        found, snapshot = None, loaded.currentSnapshot()
-        while snapshot is not None:
-            number = snapshot.summary().get(BATCH_ID)
-            found = None if number is not None and int(number) > batch else found or snapshot
-            if found and number is not None:
-                break
-            parent = snapshot.parentId()
-            snapshot = None if parent is None else loaded.snapshot(parent)
-        if loaded.currentSnapshot() is None:
-            return ()
-        if found is None:
-            raise TransformError(
-                f"Table {table.name}: a batch after {batch} has changed it, is not published, and the snapshot before it is "
-                f"gone. Run the transform, then list the files again."
-            )
-        return self._listed(
-            task.file() for task in _iterate(loaded.newScan().useSnapshot(found.snapshotId()).planFiles())
-        )
-
-    def exists(self, table: StarTable) -> bool:
-        """Tell whether the table was ever created."""
-        return bool(self._spark.catalog.tableExists(self.name(table)))
+        state = self._state_after(table, loaded, batch)
+        if state == NOTHING:
+            return self.overwrite(table, self.read(table).where("false"), batch, {}, self.head(table))
+        try:
+            loaded.manageSnapshots().setCurrentSnapshot(state).commit()
+        except Py4JJavaError as error:
+            raise translated(error) from None
 
     def compact(self, table: StarTable) -> int:
         """Rewrite every partition of several files as one file, in the order of its keys.
@@ -232,8 +99,10 @@ class Lake:
             When such a partition has changed meanwhile. Nothing was committed.
         """
         head, loaded = self.head(table), self._load(table)
+        if loaded.currentSnapshot() is None or int(loaded.currentSnapshot().summary().get("total-data-files")) < 2:
+            return 0
         files: Counter[str] = Counter()
-        for task in _iterate(loaded.newScan().planFiles()):
+        for task in iterate(loaded.newScan().planFiles()):
             file = task.file()
             files[str(loaded.specs().get(file.specId()).partitionToPath(file.partition()))] += 1
         scattered = [path for path, count in files.items() if count > 1]
@@ -289,35 +158,53 @@ class Lake:
         try:
             return int(action.execute().rewrittenDataFilesCount())
         except Py4JJavaError as error:
-            raise _translated(error) from None
+            raise translated(error) from None
 
     def rewrite_manifests(self, table: StarTable) -> None:
-        """Bring the lists of data files together."""
-        self._call("rewrite_manifests", table, "use_caching => false")
+        """Bring the lists of data files together where there are several."""
+        loaded = self._load(table)
+        snapshot = loaded.currentSnapshot()
+        if snapshot is None:
+            return
+        live = [m for m in iterate(snapshot.dataManifests(loaded.io())) if m.hasAddedFiles() or m.hasExistingFiles()]
+        if len(live) > 1:
+            self._spark.sql(
+                f"call {CATALOG}.system.rewrite_manifests(table => '{self._database}.{table.name}', use_caching => false)"
+            )
 
-    def expire(self, table: StarTable, keep_days: int) -> int:
-        """Forget snapshots older than `keep_days`; return how many data files went with them."""
-        limit = (datetime.now(UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%d %H:%M:%S.%f")
-        answer = self._call("expire_snapshots", table, f"older_than => timestamp '{limit}', retain_last => 1")
-        return int(answer["deleted_data_files_count"])
+    def expire(self, table: StarTable, keep_days: int, *, published: int, confirmed: int) -> int:
+        """Forget snapshots older than `keep_days` that nobody needs, and delete the files that only they have.
 
-    def _call(self, procedure: str, table: StarTable, arguments: str) -> Row:
-        statement = f"call {CATALOG}.system.{procedure}(table => '{self._database}.{table.name}', {arguments})"
-        answer: Row = self._spark.sql(statement).collect()[0]
-        return answer
+        Parameters
+        ----------
+        published, confirmed
+            Numbers of the newest publication, and of the newest batch that a load has confirmed.
 
-    def name(self, table: StarTable) -> str:
-        """Return the table's name in SQL."""
-        return f"{CATALOG}.`{self._database}`.`{table.name}`"
+        Returns
+        -------
+        int
+            How many snapshots.
 
-    def _load(self, table: StarTable) -> Any:
-        loaded = self._util.loadIcebergTable(self._spark._jsparkSession, self.name(table))
-        loaded.refresh()  # another run may have committed since this session last looked
-        return loaded
-
-    def _java(self, name: str) -> Any:
-        """Return a class of Iceberg, which lies in another package where its jar is a shaded one."""
-        return functools.reduce(getattr, f"{self._prefix}org.apache.iceberg.{name}".split("."), self._spark._jvm)
+        Raises
+        ------
+        ConflictError
+            When other runs keep committing to the table. Nothing was committed.
+        """
+        limit = datetime.now(UTC) - timedelta(days=keep_days)
+        loaded = self._load(table)
+        snapshots = [s for s in map(described, iterate(loaded.snapshots())) if s]
+        newest = described(loaded.currentSnapshot())
+        ids = due(snapshots, newest.id if newest else None, published=published, confirmed=confirmed, limit=limit)
+        if not ids:
+            return 0
+        expiring = loaded.expireSnapshots().expireOlderThan(0)  # none by age: only those that are named
+        for id in sorted(ids):
+            expiring = expiring.expireSnapshotId(id)
+        try:
+            expiring.cleanExpiredFiles(True).commit()
+        except Py4JJavaError as error:
+            raise translated(error) from None
+        return len(ids)
 
     def _writer(
         self, table: StarTable, rows: DataFrame, batch: int | None, figures: Mapping[str, Any], head: Head
@@ -337,26 +224,4 @@ class Lake:
         try:
             write(writer)
         except Py4JJavaError as error:
-            raise _translated(error) from None
-
-    def _listed(self, files: Iterable[Any]) -> tuple[DataFile, ...]:
-        listed = [DataFile(self._key(str(f.path())), int(f.fileSizeInBytes()), int(f.recordCount())) for f in files]
-        return tuple(sorted(listed, key=lambda f: f.key))
-
-    def _key(self, path: str) -> str:
-        return re.sub(f"^s3a?://{re.escape(self._bucket)}/", "", path)
-
-
-def _translated(error: Py4JJavaError) -> Exception:
-    is_conflict = any(name in str(error) for name in _CONFLICTS)
-    return ConflictError("another run has committed to the table") if is_conflict else error
-
-
-def _iterate(iterable: Any) -> Any:
-    iterator = iterable.iterator()
-    while iterator.hasNext():
-        yield iterator.next()
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+            raise translated(error) from None

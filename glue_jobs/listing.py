@@ -22,11 +22,13 @@ def list_files(lake: Lake, processed: Bucket, log: Callable[[str], None]) -> Non
     number = newest_publication_number(processed)
     if not number:
         raise TransformError("Nothing is published: there is nothing to rebuild a warehouse from.")
+    publication = read_publication(processed, number)
     listing = Listing(
         format=FORMAT,
         batch=number,
-        snapshot_time=read_publication(processed, number).snapshot_time,
+        snapshot_time=publication.snapshot_time,
         listed_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+        lake=publication.lake,
         tables={
             name: lake.files_after(table, number) if lake.exists(table) else () for name, table in LISTED_TABLES.items()
         },

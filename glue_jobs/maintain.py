@@ -6,6 +6,7 @@ Safe beside a running transform: every commit is validated against what was read
 from collections.abc import Callable
 
 from contracts.star import LAKE_TABLES, QUARANTINE, QUARANTINE_ROW
+from contracts.store import Bucket, newest_load_number, newest_publication_number
 from contracts.table import StarTable
 from glue_jobs.errors import ConflictError
 from glue_jobs.lake import Lake
@@ -19,19 +20,21 @@ SMALL_BYTES = 4 * 2**20
 _WHOLE = (QUARANTINE, QUARANTINE_ROW)
 
 
-def maintain(lake: Lake, published: int, keep_days: int, log: Callable[[str], None]) -> None:
+def maintain(lake: Lake, processed: Bucket, keep_days: int, log: Callable[[str], None]) -> None:
     """Compact every table's partitions of several files, rewrite its manifests, and expire its old snapshots.
+
+    Tables that a batch has changed which is not published yet are left for the next time.
 
     Parameters
     ----------
-    published
-        Number of the newest publication. Tables that a batch has changed which is not published yet are left for the next
-        time: a run that finishes that batch needs their snapshots.
+    processed
+        The bucket whose publications and notes of loads tell what is still needed, however old it is.
     keep_days
-        Snapshots younger than this stay, and with them every file that a publication may still be loaded from.
+        Snapshots younger than this stay in any case.
     log
         Receives one line for each table.
     """
+    published, confirmed = newest_publication_number(processed), newest_load_number(processed)
     for table in LAKE_TABLES.values():
         if not lake.exists(table):
             continue
@@ -40,9 +43,13 @@ def maintain(lake: Lake, published: int, keep_days: int, log: Callable[[str], No
             log(f"{table.name}: batch {commit.batch} is on its way; left for the next time")
             continue
         compacted = 0 if table in _WHOLE else _compact(lake, table, log)
-        lake.rewrite_manifests(table)
-        expired = lake.expire(table, keep_days)
-        log(f"{table.name}: {compacted} partitions compacted, {expired} files expired")
+        try:
+            lake.rewrite_manifests(table)
+            expired = lake.expire(table, keep_days, published=published, confirmed=confirmed)
+        except ConflictError:
+            log(f"{table.name}: batches keep changing it; old snapshots are left for the next time")
+        else:
+            log(f"{table.name}: {compacted} partitions compacted, {expired} snapshots expired")
 
 
 def gather(lake: Lake, log: Callable[[str], None]) -> None:

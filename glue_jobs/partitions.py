@@ -60,7 +60,10 @@ def condition(path: str, span: int) -> str:
     if name.endswith("_month"):
         column, first = name.removesuffix("_month"), f"date'{value}-01'"
         return f"(`{column}` >= {first} and `{column}` < add_months({first}, 1))"
-    return f"`{name.removesuffix('_trunc')}` between {value} and {int(value) + span - 1}"
+    low = int(value)
+    if low % span:  # the partition of the lowest keys begins below the lowest integer: Iceberg's number wraps around
+        low -= 2**32
+    return f"`{name.removesuffix('_trunc')}` between {low} and {low + span - 1}"
 
 
 def width(table: StarTable) -> int:

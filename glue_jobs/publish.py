@@ -1,27 +1,30 @@
 """From one committed batch to one publication: every table of the lake, then the commit."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
-from py4j.protocol import Py4JJavaError
-
 from contracts.batch import Manifest
-from contracts.document import FORMAT
+from contracts.document import FORMAT, digest
 from contracts.errors import DuplicateNumberError
-from contracts.layout import publication_key
-from contracts.publication import Publication, TablePublication
+from contracts.layout import manifest_key, publication_key
+from contracts.publication import Publication, Superseded, TablePublication
 from contracts.source import SOURCE_TABLES
-from contracts.star import DIM_DATE, HISTORIES, LAKE_TABLES, SOURCE_DELETION, STAR_TABLES
+from contracts.star import DIM_DATE, HISTORIES, LAKE_TABLES, QUARANTINE, SOURCE_DELETION, STAR_TABLES
 from contracts.table import StarTable
 from glue_jobs import bulk, calendars, deletions, histories, quarantine, small
-from glue_jobs.errors import ConflictError, TransformError
+from glue_jobs.custody import check_lake
+from glue_jobs.days import Ranges
+from glue_jobs.errors import ConflictError
 from glue_jobs.incoming import is_offered
 from glue_jobs.maintain import BATCHES, gather
 from glue_jobs.reader import check_parts
 from glue_jobs.references import References
-from glue_jobs.workplace import Batch, Outcome, Workplace, first_publications, unchanged
+from glue_jobs.spark_errors import SPARK_ERRORS, explained
+from glue_jobs.workplace import Batch, Outcome, Workplace, unchanged
 
 T = TypeVar("T")
 
@@ -37,7 +40,11 @@ _IN_ORDER = sorted(
 
 
 def publish(
-    place: Workplace, manifest: Manifest, previous: Publication | None, log: Callable[[str], None]
+    place: Workplace,
+    manifest: Manifest,
+    previous: Publication | None,
+    log: Callable[[str], None],
+    superseded: tuple[Superseded, ...] = (),
 ) -> Publication:
     """Bring one batch into the lake and publish it.
 
@@ -51,6 +58,8 @@ def publish(
         The batch, and the publication of the one before it.
     log
         Receives one line for each table that changed.
+    superseded
+        Batches whose place this one takes: what they have committed is taken back.
 
     Raises
     ------
@@ -60,59 +69,82 @@ def publish(
         The lake's keys are not the source's. Nothing was published.
     OvertakenError
         Another run has published this batch and is further.
+    CustodyError
+        The batch is another lake's. Nothing was committed.
     """
+    started = time.monotonic()
+    check_lake(manifest, previous)
     for name, extract in manifest.tables.items():
         check_parts(place.ingestion, name, extract)
-    batch = Batch(place, manifest, previous.tables if previous else first_publications())
+    batch = Batch(place, manifest, previous)
     if previous is None:
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(place.lake.ensure, LAKE_TABLES.values()))
     try:
-        tables = _bring(batch, log)
+        tables, calendar = _bring(batch, log)
     finally:
         batch.release()
     publication = Publication(
         format=FORMAT,
         batch=manifest.batch,
-        first=previous.batch + 1 if previous else manifest.first,
+        first=batch.published + 1,
         snapshot_time=manifest.snapshot_time,
         published_at=datetime.now(UTC).isoformat(timespec="microseconds"),
         tables=tables,
+        lake=manifest.lake,
+        manifest=digest(place.ingestion.get(manifest_key(manifest.batch))),
+        extracted_at=manifest.extracted_at,
+        time_zone=manifest.time_zone,
+        calendar=calendar,
+        superseded=superseded,
     )
     try:
         place.processed.put_once(place.publications + publication_key(manifest.batch), publication.to_json())
     except DuplicateNumberError:
         log(f"batch {manifest.batch}: another run published it first")
+    else:
+        log(f"batch {manifest.batch}: published after {time.monotonic() - started:.1f} s")
     if publication.batch // BATCHES > (publication.first - 1) // BATCHES:
         gather(place.lake, log)
     return publication
 
 
-def _bring(batch: Batch, log: Callable[[str], None]) -> dict[str, TablePublication]:
+def _bring(batch: Batch, log: Callable[[str], None]) -> tuple[dict[str, TablePublication], Ranges]:
     tables: dict[str, TablePublication] = {}
     with ThreadPoolExecutor(THREADS) as pool:
         running: dict[str, Future[Outcome]] = {}
         # A table waits for those that it refers to, which began before it: some thread is always at work.
         references = References(batch, lambda name: running[name].result().after)
         for table in _IN_ORDER:
-            running[table.name] = pool.submit(_again, table, lambda t=table: _table(batch, t, references))
+            running[table.name] = _submitted(pool, batch, table, partial(_table, batch, table, references))
         further: dict[str, Future[TablePublication]] = {
-            table.name: pool.submit(_again, table, lambda n=name: histories.record(batch, n, running[n].result()))
+            table.name: _submitted(pool, batch, table, partial(_history, batch, name, running[name]))
             for name, table in HISTORIES.items()
         }
         outcomes = {name: future.result() for name, future in running.items()}
         for name, outcome in outcomes.items():
             _tell(batch, name, outcome.after, log)
         years = frozenset[int]().union(*(outcome.years for outcome in outcomes.values()))
-        further[DIM_DATE.name] = pool.submit(_again, DIM_DATE, lambda: calendars.record(batch, years))
-        further[SOURCE_DELETION.name] = pool.submit(
-            _again, SOURCE_DELETION, lambda: deletions.record(batch, outcomes.items())
+        days = calendars.days_before(batch)
+        further[DIM_DATE.name] = _submitted(pool, batch, DIM_DATE, lambda: calendars.record(batch, days, years))
+        further[SOURCE_DELETION.name] = _submitted(
+            pool, batch, SOURCE_DELETION, lambda: deletions.record(batch, outcomes.items())
         )
-        held = pool.submit(_again, LAKE_TABLES["quarantine"], lambda: quarantine.record(batch, outcomes))
+        held = _submitted(pool, batch, QUARANTINE, lambda: quarantine.record(batch, outcomes))
         tables |= {name: outcome.after for name, outcome in outcomes.items()}
         tables |= {name: future.result() for name, future in further.items()}
         tables |= held.result()
-    return tables
+    return tables, calendars.days_after(days, years)
+
+
+def _submitted(pool: ThreadPoolExecutor, batch: Batch, table: StarTable, work: Callable[[], T]) -> Future[T]:
+    """Begin the work on a table; each try takes back first what a batch that was left out has committed."""
+
+    def begun() -> T:
+        batch.begin(table)
+        return work()
+
+    return pool.submit(_again, table, begun)
 
 
 def _table(batch: Batch, table: StarTable, references: References) -> Outcome:
@@ -124,6 +156,10 @@ def _table(batch: Batch, table: StarTable, references: References) -> Outcome:
         rows = max(batch.manifest.tables[name].rows for name in names) + batch.before[table.name].quarantined
         outcome = (small if rows <= small.SMALL_ROWS else bulk).bring(batch, table, references)
     return deletions.reconciled(batch, table, outcome)
+
+
+def _history(batch: Batch, dimension: str, outcome: Future[Outcome]) -> TablePublication:
+    return histories.record(batch, dimension, outcome.result())
 
 
 def _tell(batch: Batch, name: str, after: TablePublication, log: Callable[[str], None]) -> None:
@@ -145,7 +181,6 @@ def _again(table: StarTable, work: Callable[[], T]) -> T:
         except ConflictError:
             if attempt == ATTEMPTS:
                 raise
-        except Py4JJavaError as error:
-            first = str(error.java_exception.toString()).splitlines()[0]
-            raise TransformError(f"Table {table.name}: {first} Nothing was published.") from error
+        except SPARK_ERRORS as error:
+            raise explained(error, table.name) from None
     raise AssertionError("unreachable")

@@ -43,6 +43,7 @@ def record(batch: Batch, outcomes: Mapping[str, Outcome]) -> dict[str, TablePubl
     Entries of tables of which the batch holds nothing stay as they are.
     """
     before = {table.name: batch.before[table.name] for table in (QUARANTINE, QUARANTINE_ROW)}
+    batch.begin(QUARANTINE_ROW)
     looked_at = {name: outcome for name, outcome in outcomes.items() if outcome.raw is not None}
     is_quiet = all(o.held is None and not batch.before[name].quarantined for name, o in looked_at.items())
     if is_quiet:
@@ -58,7 +59,7 @@ def record(batch: Batch, outcomes: Mapping[str, Outcome]) -> dict[str, TablePubl
 
 
 def _entries(batch: Batch, sources: list[str], frames: list[DataFrame]) -> DataFrame:
-    old, now = _before(batch, QUARANTINE), moment(batch)
+    old, now = batch.rows_before(QUARANTINE), moment(batch)
     is_open = F.col("closed_batch").isNull() & F.col("source_table").isin(sources)
     others = old.where(~is_open)
     held = _union(batch, QUARANTINE, frames, [*_IDENTITY, *_PROBLEM])
@@ -80,7 +81,7 @@ def _entries(batch: Batch, sources: list[str], frames: list[DataFrame]) -> DataF
 
 def _rows(batch: Batch, sources: list[str], frames: list[DataFrame]) -> DataFrame:
     columns = [*_IDENTITY, "content"]
-    others = _before(batch, QUARANTINE_ROW).where(~F.col("source_table").isin(sources)).select(*columns)
+    others = batch.rows_before(QUARANTINE_ROW).where(~F.col("source_table").isin(sources)).select(*columns)
     return others.unionByName(_union(batch, QUARANTINE_ROW, frames, columns))
 
 
@@ -89,13 +90,6 @@ def _union(batch: Batch, table: StarTable, frames: list[DataFrame], columns: lis
     for frame in frames:
         union = union.unionByName(frame.select(*columns))
     return union
-
-
-def _before(batch: Batch, table: StarTable) -> DataFrame:
-    """Return a table as the previous publication left it; a later snapshot may be of an earlier try of this batch."""
-    snapshot = batch.before[table.name].snapshot_id
-    rows = batch.place.lake.read(table, snapshot)
-    return rows if snapshot else rows.where("false")
 
 
 def _commit(batch: Batch, table: StarTable, rows: DataFrame) -> TablePublication:

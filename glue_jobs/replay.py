@@ -11,10 +11,10 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from contracts.batch import Manifest
 from contracts.layout import PUBLICATION_PREFIX, publication_key
 from contracts.publication import Publication
 from contracts.store import Bucket, whole_batches
+from glue_jobs.custody import check_published
 from glue_jobs.errors import ReplayError
 from glue_jobs.lake import Lake
 from glue_jobs.publish import publish
@@ -57,6 +57,8 @@ def replay(
     ------
     ReplayError
         When the database holds a replay that began with another batch, or there is no such batch.
+    CustodyError
+        When the batches are not those that the replay began with. Nothing was committed.
     """
     prefix = f"{REPLAY_PREFIX}{into}/"
     beginning = next(whole_batches(ingestion, first - 1), None)
@@ -69,18 +71,16 @@ def replay(
         )
     _ensure_database(glue, into, f"s3://{processed.name}/{REPLAY_PREFIX}{into}/star")
     place = Workplace(
-        spark, ingestion, processed, Lake(spark, into, processed.name), prefix, is_partial=not _is_full(beginning)
+        spark, ingestion, processed, Lake(spark, into, processed.name), prefix, is_partial=not beginning.is_full
     )
     done = processed.newest(prefix + PUBLICATION_PREFIX)
     key = publication_key(done)
     previous = Publication.from_json(processed.get(prefix + key), key) if done else None
+    if previous:
+        check_published(ingestion, previous)
     for manifest in takewhile(lambda m: m.batch <= last, whole_batches(ingestion, max(done, first - 1))):
         previous = publish(place, manifest, previous, log)
         log(f"replayed batch {manifest.batch} into {into}")
-
-
-def _is_full(manifest: Manifest) -> bool:
-    return all(extract.read == "whole" for extract in manifest.tables.values())
 
 
 def _ensure_database(glue: Any, name: str, location: str) -> None:

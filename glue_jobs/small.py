@@ -41,7 +41,7 @@ def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
         *[name for name, _ in pointing.values()],
         years(table).alias("years"),
     ).collect()
-    expected = expected_rows(batch.place.spark, batch.place.ingestion.name, batch.manifest, table.source)
+    expected = expected_rows(batch.manifest, table.source)
     check_received(batch.manifest, table.source, sum(not row[HELD] for row in index), expected)
     problems = {row["key"]: row[PROBLEM] for row in index if row[PROBLEM]}
     for column, (name, parent) in pointing.items():

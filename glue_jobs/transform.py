@@ -6,24 +6,23 @@ Arguments
     Where batches come from, where publications go, and the lake's Glue database. Other arguments,
     which Glue adds, are ignored.
 --mode
-    ``transform``; ``maintain`` (compact files, expire snapshots older than ``--keep_days``); ``list`` (the lake's files, for a
-    rebuild of the warehouse); or ``replay`` (batches ``--from`` to ``--to`` into the database ``--into``).
+    ``transform`` (a batch that cannot be brought in gives way to the next full one); ``maintain`` (compact files, expire
+    snapshots older than ``--keep_days`` that nobody needs); ``list`` (the lake's files, for a rebuild of the warehouse); or
+    ``replay`` (batches ``--from`` to ``--to`` into the database ``--into``).
 """
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 
 import boto3
 from pyspark.sql import SparkSession
 
-from contracts.store import Bucket, newest_publication_number, read_publication, whole_batches
-from glue_jobs.errors import OvertakenError
+from contracts.store import Bucket
 from glue_jobs.lake import Lake
 from glue_jobs.listing import list_files
 from glue_jobs.maintain import maintain
-from glue_jobs.publish import publish
+from glue_jobs.pending import bring_pending
 from glue_jobs.replay import check_replay, replay
 from glue_jobs.workplace import Workplace
 
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
     ingestion, processed = Bucket(client, options.ingestion_bucket), Bucket(client, options.processed_bucket)
     if options.mode == "maintain":
         lake = Lake(_session(), options.database, processed.name)
-        maintain(lake, newest_publication_number(processed), options.keep_days, _log)
+        maintain(lake, processed, options.keep_days, _log)
     elif options.mode == "list":
         list_files(Lake(_session(), options.database, processed.name), processed, _log)
     elif options.mode == "replay":
@@ -55,26 +54,17 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _transform(ingestion: Bucket, processed: Bucket, database: str) -> None:
-    """Publish every whole batch that has no publication."""
-    place: Workplace | None = None
-    while True:
-        published = newest_publication_number(processed)
-        manifest = next(whole_batches(ingestion, published), None)
-        if manifest is None:
-            break
-        if place is None:
+    """Publish what is pending; a session is made when there is something."""
+    places: list[Workplace] = []
+
+    def workplace() -> Workplace:
+        if not places:
             spark = _session()
-            place = Workplace(spark, ingestion, processed, Lake(spark, database, processed.name))
-        started = time.monotonic()
-        try:
-            publish(place, manifest, read_publication(processed, published) if published else None, _log)
-        except OvertakenError as error:
-            if newest_publication_number(processed) == published:
-                raise
-            _log(str(error))
-        else:
-            _log(f"batch {manifest.batch}: published after {time.monotonic() - started:.1f} s")
-    if place is None:
+            places.append(Workplace(spark, ingestion, processed, Lake(spark, database, processed.name)))
+        return places[0]
+
+    bring_pending(ingestion, processed, workplace, _log)
+    if not places:
         _log("nothing pending")
 
 

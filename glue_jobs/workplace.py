@@ -7,7 +7,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
 from contracts.batch import Manifest
-from contracts.publication import EMPTY, DataFile, TablePublication
+from contracts.publication import EMPTY, DataFile, Publication, TablePublication
 from contracts.star import LAKE_TABLES, SOURCE_DELETION
 from contracts.store import Bucket
 from contracts.table import StarTable
@@ -42,21 +42,33 @@ class Batch:
 
     Attributes
     ----------
+    previous
+        The newest publication before it, or None before the first.
     before
-        Every table as the previous publication left it.
+        Every table as that one left it.
     kept
         Frames that are kept in memory or on disk until the batch is published.
     """
 
     place: Workplace
     manifest: Manifest
-    before: Mapping[str, TablePublication]
+    previous: Publication | None
+    before: Mapping[str, TablePublication] = field(init=False)
     kept: list[DataFrame] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Look up what was before."""
+        self.before = self.previous.tables if self.previous else first_publications()
 
     @property
     def number(self) -> int:
         """The batch's number."""
         return self.manifest.batch
+
+    @property
+    def published(self) -> int:
+        """Number of the newest publication before it, or 0."""
+        return self.previous.batch if self.previous else 0
 
     @property
     def has_deletions(self) -> bool:
@@ -72,6 +84,24 @@ class Batch:
         """Give back what `keep` holds."""
         while self.kept:
             self.kept.pop().unpersist()
+
+    def rows_before(self, table: StarTable) -> DataFrame:
+        """Return a table as it was before the batch, without what an earlier try of it has committed."""
+        return self.place.lake.read_after(table, self.published)
+
+    def begin(self, table: StarTable) -> None:
+        """Take back what a batch has committed to a table that was never published: this one takes its place.
+
+        Raises
+        ------
+        ConflictError
+            When another run commits to the table meanwhile.
+        """
+        if self.number - self.published < 2 or not self.place.lake.exists(table):
+            return  # no batch lies between
+        commit = self.head(table).commit
+        if commit and self.published < commit.batch < self.number:
+            self.place.lake.take_back(table, self.published)
 
     def head(self, table: StarTable) -> Head:
         """Look at a table.

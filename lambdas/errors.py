@@ -33,6 +33,10 @@ class SourceReadError(PlatformError):
     """The source failed while it was being read; no batch was committed."""
 
 
+class SourceMovedError(SourceReadError):
+    """Tables of the source changed as a whole while they were read; reading them again helps."""
+
+
 class PublicationGapError(PlatformError):
     """A publication is missing between the last loaded one and a newer one."""
 
@@ -51,6 +55,10 @@ class WarehouseWriteError(PlatformError):
 
 class WarehouseBusyError(WarehouseWriteError):
     """The warehouse was in another session's hands, restarting or out of reach: trying again helps."""
+
+
+class AnotherLoadError(WarehouseBusyError):
+    """Another load of the warehouse is at work: it, or the next one, does what is left."""
 
 
 class ReconciliationError(PlatformError):

@@ -25,6 +25,6 @@ def table_metric(name: str, table: str, seconds: float) -> None:
         metric.add_dimension("table", table)
 
 
-def age(snapshot_time: str) -> float:
-    """Return how many seconds ago a snapshot was taken, by this machine's clock."""
-    return round((datetime.now(UTC) - datetime.fromisoformat(snapshot_time)).total_seconds(), 3)
+def age(taken_at: str) -> float:
+    """Return how many seconds ago something was, by this machine's clock: never less than none, if another's is ahead."""
+    return max(0.0, round((datetime.now(UTC) - datetime.fromisoformat(taken_at)).total_seconds(), 3))

@@ -29,9 +29,11 @@ def connect(
     secret_id: str,
     tls: TlsMode,
     application_name: str,
-    lock_timeout_seconds: int | None = None,
+    is_written: bool = False,
 ) -> psycopg.Connection[tuple[object, ...]]:
-    """Open a connection.
+    """Open a connection that a pooler between here and the server can share out by transactions.
+
+    No settings are sent when it opens and no statement is prepared by name: limits are set in each transaction.
 
     Parameters
     ----------
@@ -39,9 +41,8 @@ def connect(
         What the database is called in messages: ``source`` or ``warehouse``.
     secret_id
         Where `details` came from, for messages.
-    lock_timeout_seconds
-        How long a statement waits for a lock; for ever when None. Given for a database that is written to: a standby,
-        which a failover may have left behind, is refused then.
+    is_written
+        Whether the database is written to: a standby, which a failover may have left behind, is refused then.
 
     Raises
     ------
@@ -59,16 +60,14 @@ def connect(
         "application_name": application_name,
         "client_encoding": "UTF8",
         "keepalives_idle": 30,
-        "target_session_attrs": "any",
+        "target_session_attrs": "read-write" if is_written else "any",
     }
-    if lock_timeout_seconds is not None:
-        parameters |= {"options": f"-c lock_timeout={lock_timeout_seconds}s", "target_session_attrs": "read-write"}
     if details.ca_certificate:
         parameters["sslrootcert"] = str(_certificate_file(details.ca_certificate))
     elif tls is TlsMode.VERIFY_FULL:
         parameters["sslrootcert"] = "system"
     try:
-        return psycopg.connect(**parameters)  # type: ignore[arg-type]
+        return psycopg.connect(prepare_threshold=None, **parameters)  # type: ignore[arg-type]
     except psycopg.Error as error:
         raise _explain(error, what, secret_id, tls) from None
 

@@ -1,20 +1,22 @@
 """The logic of an extraction: what to read, and whether it makes a batch."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from contracts.batch import Manifest, Part, SourceIdentity, TableExtract, Unfinished
-from contracts.document import FORMAT
+from contracts.batch import Manifest, Part, Shape, Unfinished
 from contracts.source import SOURCE_TABLES
 from contracts.table import Reading, SourceTable
+from lambdas.errors import SourceMovedError
+from lambdas.extract import trust
+from lambdas.extract.catalog import Relation
+from lambdas.extract.event import Request
 from lambdas.extract.schema import check_schema
-from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Snapshot, Survey
+from lambdas.extract.source import Position, Snapshot, Survey
+from lambdas.extract.witness import contradiction
 
 #: Rows a second that every source delivers; more rows than fit at this pace are read so that reading can stop and go on.
 ROWS_PER_SECOND = 20_000
-
-_IDENTITY = {"system_identifier": "cluster", "timeline": "timeline", "database_oid": "database"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Plan:
     ----------
     reason
         Why everything is read, or "".
+    reasons
+        Why single tables are read whole.
     first
         Number of the manifest that the batch begins with.
     todo
@@ -39,6 +43,8 @@ class Plan:
         For each table the contract's columns, then those that the source has beyond it.
     unknown_tables
         Tables of the source that the contract does not know; they are not read.
+    shapes
+        What the tables were when the snapshot was taken.
     held_back_seconds
         For how long, at least, a transaction that is still open has held the horizon back; 0 when none does.
     """
@@ -46,16 +52,16 @@ class Plan:
     batch: int
     first: int
     reason: str
+    reasons: dict[str, str]
     todo: Unfinished
     in_order: bool
-    identity: SourceIdentity
-    horizon: int
-    snapshot_time: datetime
+    position: Position
     surveys: dict[str, Survey]
     key_lists: frozenset[str]
     moved: frozenset[str]
     columns: dict[str, tuple[str, ...]]
     unknown_tables: tuple[str, ...]
+    shapes: dict[str, Shape]
     held_back_seconds: float
 
     @property
@@ -66,7 +72,7 @@ class Plan:
     @property
     def is_optional(self) -> bool:
         """Whether a reading that finds no row makes no batch."""
-        return not self.continues and not self.reason and not self.key_lists
+        return not (self.continues or self.reason or self.reasons or self.key_lists)
 
 
 @dataclass(slots=True)
@@ -81,12 +87,15 @@ class Outcome:
         Data parts, and the parts of complete key lists.
     unfinished
         What is left, or None.
+    keys
+        Keys of the rows that were read; None where they are too many to be known.
     """
 
     reads: dict[str, str] = field(default_factory=dict)
     parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     key_parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     unfinished: Unfinished | None = None
+    keys: dict[str, tuple[int, ...] | None] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -95,7 +104,12 @@ class Outcome:
 
 
 def plan(
-    snapshot: Snapshot, previous: Manifest | None, key_lists: frozenset[str] = frozenset(), seconds: float = 600
+    snapshot: Snapshot,
+    previous: Manifest | None,
+    request: Request = Request(),
+    seconds: float = 600,
+    *,
+    published: int = 0,
 ) -> Plan:
     """Check the source against the contract and decide what to read.
 
@@ -103,44 +117,88 @@ def plan(
     ----------
     previous
         The newest manifest; when it is unfinished, this run continues its batch.
-    key_lists
-        Tables whose complete key list is wanted. The end of a continued batch carries all of them.
+    request
+        What is wanted beside the changes. The end of a continued batch carries all key lists; when single tables are wanted
+        while it is continued, everything is read.
     seconds
         Time for reading, by which it is decided whether the reading must be able to stop.
+    published
+        Number of the lake's newest publication where it is newer than `previous`: the ingestion bucket has lost batches, and
+        the next one follows the lake.
 
     Raises
     ------
-    SourceSchemaError
+    SourceSchemaError, PrivilegeError
         Naming every difference; nothing has been written.
+    SourceMovedError
+        When a table was truncated or rewritten between the snapshot and its first reading.
     """
-    found = snapshot.columns()
+    found = snapshot.catalog()
     check_schema(found)
-    identity, horizon, next_xid, snapshot_time = snapshot.position()
+    shapes = {name: found[name].shape for name in SOURCE_TABLES}
+    position = snapshot.position()
     columns = {name: (*table.column_names, *_beyond(found[name], table)) for name, table in SOURCE_TABLES.items()}
-    reason = why_everything(previous, identity, horizon, next_xid) or _why_again(previous, columns)
+    reasons = {} if previous is None or published else trust.changes(previous, shapes)
+    reason = _why_everything(snapshot, position, previous, request, reasons, published)
+    reasons = {} if reason else reasons | dict.fromkeys(sorted(request.tables), "it was asked for")
     unfinished = previous.unfinished if previous and not reason else None
     since = None if reason or previous is None else unfinished.since if unfinished else previous.horizon
     limit = ROWS_PER_SECOND * seconds
-    surveys = survey(snapshot, since, limit)
-    todo = unfinished or Unfinished(since, horizon, tables_to_read(surveys, everything=bool(reason)))
+    surveys = survey(snapshot, since, limit, reasons)
+    if moved := snapshot.moved(list(SOURCE_TABLES)):
+        raise SourceMovedError(
+            f"{', '.join(moved)} changed as a whole (truncated or rewritten) while the reading began. Nothing was "
+            f"committed; the next run reads again."
+        )
+    todo = unfinished or begin(surveys, since, position.horizon, everything=bool(reason), whole=reasons)
     rows = sum(surveys[name].changed or 0 for name in todo.tables)
-    batch = previous.batch + 1 if previous else 1
+    batch = max(previous.batch if previous else 0, published) + 1
     return Plan(
         batch=batch,
         first=previous.first if previous and unfinished else batch,
         reason=previous.reason if previous and unfinished else reason,
+        reasons=reasons,
         todo=todo,
         in_order=unfinished is not None or rows > limit,
-        identity=identity,
-        horizon=horizon,
-        snapshot_time=snapshot_time,
+        position=position,
         surveys=surveys,
-        key_lists=frozenset(SOURCE_TABLES) if unfinished else key_lists | _shrunk(previous, surveys, reason),
+        key_lists=frozenset(SOURCE_TABLES) if unfinished else request.key_lists | _shrunk(previous, surveys, reason),
         moved=_moved(previous, surveys, reason),
         columns=columns,
         unknown_tables=tuple(sorted(found.keys() - SOURCE_TABLES.keys())),
-        held_back_seconds=_held_back(previous, since, horizon, next_xid, snapshot_time),
+        shapes=shapes,
+        held_back_seconds=_held_back(previous, since, position),
     )
+
+
+def _why_everything(
+    snapshot: Snapshot,
+    position: Position,
+    previous: Manifest | None,
+    request: Request,
+    changes: Mapping[str, str],
+    published: int,
+) -> str:
+    if published:
+        newest = f"the newest is {previous.batch}" if previous else "there is none"
+        return f"batches are missing in the ingestion bucket: the lake is at batch {published}, and {newest}"
+    if request.everything:
+        return "everything was asked for"
+    if reason := trust.why_everything(previous, position.identity, position.horizon, position.next_xid):
+        return reason
+    if previous is None:
+        return ""
+    if previous.unfinished and request.tables:
+        return f"all rows of {', '.join(sorted(request.tables))} were asked for while a batch was being read"
+    return trust.why_again(previous, changes) or contradiction(snapshot, position, previous)
+
+
+def begin(
+    surveys: Mapping[str, Survey], since: int | None, horizon: int, *, everything: bool, whole: Collection[str] = ()
+) -> Unfinished:
+    """Return what a reading that begins now has to read."""
+    tables = tables_to_read(surveys, everything=everything)
+    return Unfinished(since, horizon, tables, tuple(name for name in tables if name in whole))
 
 
 def _shrunk(previous: Manifest | None, surveys: Mapping[str, Survey], reason: str) -> frozenset[str]:
@@ -157,8 +215,8 @@ def _moved(previous: Manifest | None, surveys: Mapping[str, Survey], reason: str
     return frozenset(name for name, found in surveys.items() if (found.count, found.key_checksum) != before[name])
 
 
-def survey(snapshot: Snapshot, since: int | None, limit: float = 0) -> dict[str, Survey]:
-    """Count every table.
+def survey(snapshot: Snapshot, since: int | None, limit: float = 0, whole: Collection[str] = ()) -> dict[str, Survey]:
+    """Count every table; of those in `whole`, every row counts as changed.
 
     Changed rows of a table that is read incrementally are not counted when it has fewer rows than `limit` in all: reading
     them is as quick.
@@ -166,7 +224,7 @@ def survey(snapshot: Snapshot, since: int | None, limit: float = 0) -> dict[str,
     return {
         name: snapshot.survey(
             table,
-            since,
+            None if name in whole else since,
             count_changed=lambda count, table=table: table.reading is Reading.WHOLE or count > limit,  # type: ignore[misc]
         )
         for name, table in SOURCE_TABLES.items()
@@ -190,105 +248,17 @@ def tables_to_read(surveys: Mapping[str, Survey], *, everything: bool) -> dict[s
     }
 
 
-def is_read_whole(table: SourceTable, since: int | None) -> bool:
+def is_read_whole(table: SourceTable, todo: Unfinished) -> bool:
     """Whether every row of `table` is read, and not only those that changed."""
-    return since is None or table.reading is Reading.WHOLE
+    return todo.since is None or table.reading is Reading.WHOLE or table.name in todo.whole
 
 
-def why_everything(previous: Manifest | None, identity: SourceIdentity, horizon: int, next_xid: int) -> str:
-    """Return why this extraction must read everything, or "" when the previous horizon can be trusted."""
-    if previous is None:
-        return "first batch"
-    for attribute, what in _IDENTITY.items():
-        before, now = getattr(previous.source, attribute), getattr(identity, attribute)
-        if before != now:
-            return f"the source is another {what} than before ({before}, now {now})"
-    if horizon < previous.horizon:
-        return "the horizon went backwards"
-    if next_xid - previous.comparable_from > COMPARABLE_AGE:
-        return "the previous horizon is too old to compare transaction ids"
-    return ""
+def _beyond(found: Relation, table: SourceTable) -> list[str]:
+    return [name for name in found.columns if name not in table.column_names]
 
 
-def _why_again(previous: Manifest | None, columns: Mapping[str, tuple[str, ...]]) -> str:
-    """Return why an unfinished batch cannot be continued, or ""."""
-    if previous is None or previous.unfinished is None:
-        return ""
-    if changed := [name for name in SOURCE_TABLES if previous.tables[name].columns != columns[name]]:
-        return f"the columns of {', '.join(changed)} changed while the batch was being read"
-    return ""
-
-
-def build_manifest(plan: Plan, outcome: Outcome) -> Manifest:
-    """Put together the manifest of what was read."""
-    return Manifest(
-        format=FORMAT,
-        batch=plan.batch,
-        previous=plan.batch - 1 or None,
-        first=plan.first,
-        unfinished=outcome.unfinished,
-        reason=plan.reason,
-        source=plan.identity,
-        horizon=plan.horizon,
-        snapshot_time=plan.snapshot_time.isoformat(timespec="microseconds"),
-        tables={
-            name: TableExtract(
-                read=outcome.reads.get(name, "nothing"),
-                columns=plan.columns[name],
-                parts=outcome.parts.get(name, ()),
-                rows=sum(p.rows for p in outcome.parts.get(name, ())),
-                key_parts=outcome.key_parts.get(name),
-                source_count=plan.surveys[name].count,
-                source_key_checksum=plan.surveys[name].key_checksum,
-            )
-            for name in SOURCE_TABLES
-        },
-    )
-
-
-def news(plan: Plan, previous: Manifest | None) -> list[str]:
-    """Return what the source has beyond the contract and the previous batch did not have: worth one warning."""
-    found = []
-    for name, columns in plan.columns.items():
-        before = previous.tables[name].columns if previous else ()
-        for column in columns:
-            if column not in SOURCE_TABLES[name].column_names and column not in before:
-                found.append(
-                    f"column {name}.{column} is not in the contract: extracted and kept in the log, not remodelled"
-                )
-    if plan.reason:
-        found += [f"table {name} is not in the contract: not read" for name in plan.unknown_tables]
-    return found
-
-
-def adds_nothing(manifest: Manifest, previous: Manifest | None) -> bool:
-    """Whether every row read was in the previous batch already.
-
-    A transaction that stays open holds the horizon back, and the rows after it are read again each
-    time; a batch with the same bytes as its predecessor would only cost a run.
-    """
-    if (
-        previous is None
-        or manifest.is_joined
-        or manifest.unfinished
-        or manifest.reason
-        or any(t.key_parts is not None for t in manifest.tables.values())
-    ):
-        return False
-    return all(
-        extract.read == "nothing" or extract.content == previous.tables[name].content
-        for name, extract in manifest.tables.items()
-    )
-
-
-def _beyond(found: Mapping[str, ColumnFound], table: SourceTable) -> list[str]:
-    return [name for name in found if name not in table.column_names]
-
-
-def _held_back(
-    previous: Manifest | None, since: int | None, horizon: int, next_xid: int, snapshot_time: datetime
-) -> float:
+def _held_back(previous: Manifest | None, since: int | None, position: Position) -> float:
     """Seconds since the horizon was first seen where it still is, if a transaction keeps it there."""
-    if previous is None or since is None or horizon > since or next_xid == horizon:
+    if previous is None or since is None or position.horizon > since or position.next_xid == position.horizon:
         return 0.0
-    return (snapshot_time - datetime.fromisoformat(previous.snapshot_time)).total_seconds()
+    return (position.snapshot_time - datetime.fromisoformat(previous.snapshot_time)).total_seconds()

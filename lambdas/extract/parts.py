@@ -12,7 +12,7 @@ from isal import isal_zlib
 
 from contracts.batch import Part
 from contracts.errors import StorageError
-from lambdas.extract.source import Chunk
+from lambdas.extract.copying import Chunk
 
 #: Bytes of CSV that are packed at a time.
 PACK_BYTES = 2**20
@@ -56,7 +56,7 @@ def write_parts(
     parts: list[Part] = []
     upload: _Upload | None = None
     try:
-        for data, count, _ in rows:
+        for data, count, *_ in rows:
             if upload is None:
                 upload = _Upload(client, bucket, key(len(parts) + 1), header, compress=compress)
             upload.write(data, count)

@@ -7,8 +7,9 @@ from contracts.batch import Part, Unfinished
 from contracts.layout import key_part_key, part_key
 from contracts.source import SOURCE_TABLES
 from lambdas.errors import SourceReadError
-from lambdas.extract.extraction import Outcome, Plan, is_read_whole, survey, tables_to_read
-from lambdas.extract.source import Chunk, Snapshot
+from lambdas.extract.copying import Chunk
+from lambdas.extract.extraction import Outcome, Plan, begin, is_read_whole, survey
+from lambdas.extract.source import Snapshot
 
 #: Writes a table's chunks as parts: table, chunks, layout of the keys, number of the first part.
 Write = Callable[[str, Iterator[Chunk], Callable[..., str], int], tuple[Part, ...]]
@@ -43,12 +44,12 @@ def read(
     while True:
         left = _read_tables(snapshot, plan, todo, outcome, write, is_time_up)
         if left:
-            outcome.unfinished = Unfinished(todo.since, todo.horizon, left)
+            outcome.unfinished = Unfinished(todo.since, todo.horizon, left, tuple(n for n in todo.whole if n in left))
             return outcome
         if began_here:
             break
-        changed = tables_to_read(survey(snapshot, todo.horizon), everything=False)
-        todo, began_here = Unfinished(todo.horizon, plan.horizon, changed), True
+        changed = survey(snapshot, todo.horizon)
+        todo, began_here = begin(changed, todo.horizon, plan.position.horizon, everything=False), True
     if not _read_key_lists(snapshot, plan, outcome, write, is_over or is_time_up):
         if plan.continues and not outcome.parts:
             raise SourceReadError(
@@ -74,7 +75,7 @@ def _read_tables(
         if outcome.reads and is_time_up():
             break
         table = SOURCE_TABLES[name]
-        is_whole = is_read_whole(table, todo.since)
+        is_whole = is_read_whole(table, todo)
         before = outcome.parts.get(name, ())
         since = None if is_whole else todo.since
         with closing(
@@ -85,6 +86,7 @@ def _read_tables(
         if (rows.is_complete or plan.in_order) and (parts or is_whole):
             outcome.reads[name] = "whole" if is_whole else "changed"
             outcome.parts[name] = (*before, *parts)
+            outcome.keys[name] = rows.keys
         if not rows.is_complete:
             left[name] = rows.last_key if plan.in_order else left[name]
             break
@@ -116,6 +118,7 @@ class _Limited:
         self._chunks = chunks
         self._is_time_up = is_time_up
         self.last_key: int | None = None
+        self.keys: tuple[int, ...] | None = ()
         self.is_complete = False
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -125,4 +128,5 @@ class _Limited:
             yield chunk
             if chunk.rows:
                 self.last_key = chunk.last_key
+                self.keys = None if self.keys is None or chunk.keys is None else self.keys + chunk.keys
         self.is_complete = True

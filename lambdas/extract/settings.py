@@ -27,6 +27,8 @@ class ExtractSettings(BaseSettings):
         After how many seconds of reading a run commits what it has and the next one continues.
     statement_timeout_seconds, lock_timeout_seconds
         How long one statement may run, and wait for a lock, in the source.
+    give_way_seconds
+        After how many seconds a command that waits for a table that is being read is given way to.
     """
 
     model_config = SettingsConfigDict(frozen=True)
@@ -41,3 +43,4 @@ class ExtractSettings(BaseSettings):
     time_budget_seconds: int = Field(default=780, ge=0)
     statement_timeout_seconds: int = Field(default=840, ge=1)
     lock_timeout_seconds: int = Field(default=10, ge=1)
+    give_way_seconds: int = Field(default=2, ge=1)

@@ -6,25 +6,22 @@ version that the previous snapshot could not see has an ``xmin`` at or after the
 then. ``age()`` compares transaction ids safely across wrap-around and needs only SELECT.
 """
 
-import re
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import psycopg
 from psycopg import errors, sql
-from psycopg.pq import ExecStatus
-from psycopg.pq.abc import PGconn
 
 from contracts.batch import SourceIdentity
 from contracts.checksum import mix_sql
-from contracts.source import IGNORED_TABLES
 from contracts.table import SourceTable
 from lambdas.errors import PrivilegeError, SourceReadError
+from lambdas.extract.catalog import Relation, moved_tables, read_catalog
+from lambdas.extract.copying import KEYS, Chunk, copy_out
 
-CHUNK_BYTES = 64 * 2**10
 #: A horizon further back than this (in transactions) is not comparable by age(), with room to spare.
 COMPARABLE_AGE = 2**31 - 10**8
 
@@ -35,21 +32,33 @@ _TIMELINE = sql.SQL(
 )
 
 
-class Chunk(NamedTuple):
-    """Whole rows of CSV, how many, and the key of the last one; the header comes first, with 0 rows."""
-
-    data: bytes
-    rows: int
-    last_key: int = 0
-
-
 @dataclass(frozen=True, slots=True)
-class ColumnFound:
-    """A column as the source's catalog describes it; `type` is normalised, see `normalise_type`."""
+class Position:
+    """Where in the source's history a snapshot is.
 
-    name: str
-    type: str
-    is_key: bool
+    Attributes
+    ----------
+    identity
+        Of the database.
+    horizon, next_xid
+        The oldest transaction that was running, and the next one to come; 64-bit.
+    snapshot_time
+        When the transaction began, UTC, by the source's clock.
+    server_started
+        When the server was started, UTC, as text.
+    time_zone
+        Zone in which the server writes timestamps without one, unless a session says otherwise.
+    backend_pid
+        The session on the server.
+    """
+
+    identity: SourceIdentity
+    horizon: int
+    next_xid: int
+    snapshot_time: datetime
+    server_started: str = ""
+    time_zone: str = ""
+    backend_pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +77,58 @@ class Snapshot:
         self._connection = connection
         self._schema = schema
 
-    def position(self) -> tuple[SourceIdentity, int, int, datetime]:
-        """Return the source's identity, the horizon, the next transaction id (both 64-bit), and the transaction's start in UTC."""
-        with self._explained("pg_control_system()"):
+    def position(self) -> Position:
+        """Return where in the source's history the snapshot is."""
+        with explained("pg_control_system()"):
             row = self._row(
                 sql.SQL(
-                    "select (select system_identifier::text from pg_control_system()), "
-                    "{timeline}, "
+                    "select (select system_identifier::text from pg_control_system()), {timeline}, "
                     "(select oid::bigint from pg_database where datname = current_database()), "
                     "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
-                    "pg_snapshot_xmax(pg_current_snapshot())::text::bigint, now()"
+                    "pg_snapshot_xmax(pg_current_snapshot())::text::bigint, now(), pg_postmaster_start_time(), "
+                    "(select reset_val from pg_settings where name = 'TimeZone'), pg_backend_pid()"
                 ).format(timeline=_TIMELINE)
             )
         identity = SourceIdentity(system_identifier=row[0], timeline=row[1], database_oid=row[2])
-        return identity, row[3], row[4], row[5].astimezone(UTC)
+        started = row[6].astimezone(UTC).isoformat(timespec="microseconds")
+        return Position(identity, row[3], row[4], row[5].astimezone(UTC), started, row[7] or "", row[8])
 
-    def columns(self) -> dict[str, dict[str, ColumnFound]]:
-        """Return the columns of every table in the schema, by table and name."""
-        query = sql.SQL(
-            "select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), t.typtype = 'e', "
-            "coalesce(a.attnum = any(i.indkey) and i.indnkeyatts = 1, false) "
-            "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-            "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
-            "join pg_type t on t.oid = a.atttypid left join pg_index i on i.indrelid = c.oid and i.indisprimary "
-            "where n.nspname = {schema} and c.relkind in ('r', 'p') order by c.relname, a.attnum"
-        ).format(schema=sql.Literal(self._schema))
-        found: dict[str, dict[str, ColumnFound]] = {}
-        with self._explained("the system catalog"):
-            for table, name, type_name, is_enum, is_key in self._connection.execute(query):
-                if table not in IGNORED_TABLES:
-                    kind = "enum" if is_enum else normalise_type(type_name)
-                    found.setdefault(table, {})[name] = ColumnFound(name, kind, is_key)
-        return found
+    def catalog(self) -> dict[str, Relation]:
+        """Return every table in the schema, as the snapshot saw it."""
+        with explained("the system catalog"):
+            return read_catalog(self._connection, self._schema)
+
+    def moved(self, tables: Collection[str]) -> list[str]:
+        """Return those of `tables`, which have been surveyed, that are not what the snapshot saw."""
+        with explained("the system catalog"):
+            return moved_tables(self._connection, self._schema, tables)
+
+    def newest_versions(self, table: SourceTable, limit: int) -> list[tuple[int, int]]:
+        """Return key and ``xmin`` of the newest row versions; reads the whole table once."""
+        return self._versions(
+            table, sql.SQL(" where age(xmin) >= 0 order by age(xmin) limit {}").format(sql.Literal(limit))
+        )
+
+    def versions_of(self, table: SourceTable, keys: Collection[int]) -> list[tuple[int, int]]:
+        """Return key and ``xmin`` of the rows with these keys."""
+        return self._versions(table, sql.SQL(" where {} ").format(self._among(table, keys)))
+
+    def versions_since(
+        self, table: SourceTable, since: int, horizon: int, keys: Collection[int]
+    ) -> list[tuple[int, int]]:
+        """Return key and ``xmin`` of rows that transactions from `since` on and below `horizon` wrote, and of `keys`."""
+        between = sql.SQL("age(xmin) > age({}::xid) and age(xmin) <= age({}::xid)").format(_xid(horizon), _xid(since))
+        return self._versions(table, sql.SQL(" where {} or {} limit 10000").format(between, self._among(table, keys)))
+
+    def _versions(self, table: SourceTable, rest: sql.Composable) -> list[tuple[int, int]]:
+        query = sql.SQL("select {}::bigint, xmin::text::bigint from {}").format(
+            sql.Identifier(table.key), self._table(table)
+        )
+        with explained(f"table {table.name}"):
+            return [(key, xmin) for key, xmin in self._connection.execute(query + rest)]
+
+    def _among(self, table: SourceTable, keys: Collection[int]) -> sql.Composed:
+        return sql.SQL("{} = any({}::bigint[])").format(sql.Identifier(table.key), sql.Literal(list(keys)))
 
     def survey(self, table: SourceTable, horizon: int | None, *, count_changed: Callable[[int], bool]) -> Survey:
         """Count the rows of `table`; without a `horizon` every row counts as changed.
@@ -114,7 +143,7 @@ class Snapshot:
         total = sql.SQL("select count(*), coalesce(sum({mix}), 0)::bigint from {table}").format(
             mix=sql.SQL(mix_sql(key)), table=self._table(table)
         )
-        with self._explained(f"table {table.name}"):
+        with explained(f"table {table.name}"):
             count, checksum = self._row(total)
             if horizon is None or not count_changed(count):
                 return Survey(count, checksum, count if horizon is None else None)
@@ -165,47 +194,13 @@ class Snapshot:
             where=sql.SQL(" where ") + sql.SQL(" and ").join(conditions) if conditions else sql.SQL(""),
             order=sql.SQL(" order by {}").format(key) if in_order else sql.SQL(""),
         )
-        with self._explained(f"table {table.name}"):
-            yield from self._copied(query.as_bytes(self._connection))
+        with explained(f"table {table.name}"):
+            statement = query.as_bytes(self._connection)
+            yield from copy_out(self._connection.pgconn, statement, KEYS if horizon is not None else 0)
 
     def copy_keys(self, table: SourceTable) -> Generator[Chunk]:
         """Stream the complete list of a table's keys as CSV, like `copy`."""
         return self.copy(table, [table.key], None)
-
-    def _copied(self, statement: bytes) -> Generator[Chunk]:
-        """Run a COPY on libpq itself: a third faster than psycopg's cursor, and the same protocol.
-
-        PostgreSQL sends one CopyData message for each row, the header being the first.
-        """
-        pgconn = self._connection.pgconn
-        started = pgconn.exec_(statement)
-        if started.status != ExecStatus.COPY_OUT:
-            raise errors.error_from_result(started)
-        is_complete = False
-        try:
-            _, header = pgconn.get_copy_data(0)
-            yield Chunk(bytes(header), 0)
-            buffer, rows = bytearray(), 0
-            last: bytes | memoryview = b""
-            while True:
-                size, row = pgconn.get_copy_data(0)
-                if size < 0:
-                    break
-                buffer += row
-                rows += 1
-                last = row
-                if len(buffer) >= CHUNK_BYTES:
-                    yield Chunk(bytes(buffer), rows, _first_field(last))
-                    buffer, rows = bytearray(), 0
-            is_complete = True
-        finally:
-            if not is_complete:
-                _abandon_copy(pgconn)
-        while ended := pgconn.get_result():
-            if ended.status != ExecStatus.COMMAND_OK:
-                raise errors.error_from_result(ended)
-        if rows:
-            yield Chunk(bytes(buffer), rows, _first_field(last))
 
     def _table(self, table: SourceTable) -> sql.Identifier:
         return sql.Identifier(self._schema, table.name)
@@ -217,13 +212,6 @@ class Snapshot:
                 "The source answered a query of one row with none. Report this; nothing was committed."
             )
         return tuple(row)
-
-    @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except psycopg.Error as error:
-            _explain(error, what)
 
 
 @contextmanager
@@ -243,49 +231,34 @@ def open_snapshot(
         "statement_timeout": f"{statement_timeout_seconds}s",
         "lock_timeout": f"{lock_timeout_seconds}s",
         "idle_in_transaction_session_timeout": f"{statement_timeout_seconds}s",
+        "row_security": "off",  # a policy that would hide rows makes the reading fail
         "DateStyle": "ISO, YMD",
         "TimeZone": "UTC",
         "synchronize_seqscans": "off",  # equal content is read in equal order
     }
+    with explained("the source"), connection.transaction():
+        for name, value in settings.items():
+            connection.execute("select set_config(%s, %s, true)", (name, value))
+        yield Snapshot(connection, schema)
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn an error of the database into one that says what was being read and what to do, and nothing of its content."""
     try:
-        with connection.transaction():
-            for name, value in settings.items():
-                connection.execute("select set_config(%s, %s, true)", (name, value))
-            yield Snapshot(connection, schema)
+        yield
     except psycopg.Error as error:
-        _explain(error, "the source")
-
-
-def _first_field(row: bytes | memoryview) -> int:
-    """Return the key of a row of CSV: its first field, a number."""
-    return int(bytes(row).split(b",", 1)[0])
-
-
-def _abandon_copy(pgconn: PGconn) -> None:
-    """End a COPY whose rows nobody wants any more, so that its transaction can be rolled back."""
-    with suppress(psycopg.Error):
-        pgconn.get_cancel().cancel()
-        while pgconn.get_copy_data(0)[0] >= 0:
-            pass
-    while pgconn.get_result():
-        pass
-
-
-def normalise_type(type_name: str) -> str:
-    """Drop a length or precision that does not limit the values as the contract sees them.
-
-    Examples
-    --------
-    >>> normalise_type("character varying(3)"), normalise_type("numeric(10,2)")
-    ('character varying', 'numeric(10,2)')
-    """
-    return type_name if type_name.startswith("numeric") else re.sub(r"\(\d+\)", "", type_name)
+        _explain(error, what)
 
 
 def _changed_since(horizon: int) -> sql.Composable:
     # xid is 32 bits: the epoch is dropped here, and the caller made sure that the age is comparable. A row that
     # was frozen more than 2^31 transactions ago shows a negative age: it is older than any horizon.
-    return sql.SQL("age(xmin) between 0 and age({}::xid)").format(sql.Literal(str(horizon % 2**32)))
+    return sql.SQL("age(xmin) between 0 and age({}::xid)").format(_xid(horizon))
+
+
+def _xid(number: int) -> sql.Literal:
+    return sql.Literal(str(number % 2**32))
 
 
 def _explain(error: psycopg.Error, what: str) -> NoReturn:

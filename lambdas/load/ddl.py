@@ -8,7 +8,7 @@ from psycopg import sql
 
 from contracts.star import FACTS, HISTORIES, SOURCE_DELETION, STAR_TABLES
 from contracts.table import StarTable
-from lambdas.load.places import BATCH, BATCH_TABLE, MIGRATION, REBUILD_FILE, VERIFICATION, Places
+from lambdas.load.places import BATCH, BATCH_TABLE, MIGRATION, OWNER, REBUILD_FILE, VERIFICATION, Places
 
 Statement = sql.Composed
 
@@ -77,11 +77,25 @@ def migrations(places: Places) -> list[Migration]:
             places.own(REBUILD_FILE)
         )
     ]
+    custody = [
+        sql.SQL(
+            "alter table {} add column if not exists publication_digest varchar, add column if not exists lake varchar, "
+            "add column if not exists time_zone varchar"
+        ).format(batch),
+        sql.SQL(
+            "create table if not exists {} (lake varchar not null, lake_bucket varchar not null, "
+            "star_schema varchar not null, since timestamptz not null default clock_timestamp())"
+        ).format(places.own(OWNER)),
+        sql.SQL("create unique index if not exists {} on {} ((true))").format(
+            sql.Identifier("owner_is_one"), places.own(OWNER)
+        ),
+    ]
     return [
         Migration(1, "the ledger", tuple(ledger)),
         Migration(2, "key counts and checksums", tuple(figures)),
         Migration(3, "histories of dimensions", tuple(histories)),
         Migration(4, "progress of a rebuild", tuple(rebuild)),
+        Migration(5, "whose the ledger is, and what it loaded", tuple(custody)),
     ]
 
 
@@ -158,8 +172,9 @@ def _current(places: Places, table: StarTable) -> Statement:
 
 
 def _history(places: Places, table: StarTable) -> Statement:
-    # The first version holds from the creation of the row, a later one from the snapshot that saw it: last_updated
-    # cannot tell, because silent updates leave it alone. A version ends with the next one, or when its key was deleted.
+    # The first version holds from the creation of the row, which the source writes in its own zone, and never from later
+    # than the snapshot that saw it; a later version holds from its snapshot: last_updated cannot tell, because silent
+    # updates leave it alone. A version ends with the next one, or when its key was deleted. All moments are in UTC.
     return sql.SQL(
         "select {columns}, valid_from, least(next_from, deleted_at) as valid_to, "
         "next_from is null and deleted_at is null as is_current from (select versions.*, "
@@ -167,7 +182,8 @@ def _history(places: Places, table: StarTable) -> Statement:
         "(select min(d.deleted_at) from {deletion} d where d.source_table = {source} and d.source_key = versions.{key} "
         "and d.last_record_id >= versions.{record}) as deleted_at "
         "from (select f.*, case when row_number() over (partition by f.{key} order by f.{record}) = 1 "
-        "then f.created_date + f.created_time else b.snapshot_time at time zone 'UTC' end as valid_from "
+        "then least((f.created_date + f.created_time) at time zone coalesce(b.time_zone, 'UTC'), b.snapshot_time) "
+        "else b.snapshot_time end at time zone 'UTC' as valid_from "
         "from {fact} f cross join lateral (select batch from {batch_table} where table_name = {name} "
         "and first_record_id <= f.{record} order by first_record_id desc limit 1) t "
         "join {batch} b on b.batch = t.batch) versions) ended"

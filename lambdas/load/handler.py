@@ -2,14 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from contracts.errors import ContractError
 from contracts.layout import load_key
@@ -24,30 +22,24 @@ from contracts.publication import Publication
 from contracts.star import STAR_TABLES
 from contracts.store import (
     Bucket,
-    newest_batch_number,
     newest_listing,
     newest_load_number,
-    newest_publication_number,
     oldest_waiting_batch,
     publications_after,
     read_publication,
 )
-from lambdas.errors import DatabaseUnreachableError, ListingMissingError, PlatformError, WarehouseBusyError
+from lambdas.errors import AnotherLoadError, EventError, ListingMissingError, PlatformError
+from lambdas.load.custody import Owner
 from lambdas.load.lake import LakeFiles
-from lambdas.load.loading import check_follows, load_publication
+from lambdas.load.loading import check_custody, load_publication, rebuild_check
 from lambdas.load.rebuild import Rebuild
+from lambdas.load.session import RESERVE_SECONDS, attempts, open_warehouse
 from lambdas.load.settings import LoadSettings
-from lambdas.load.warehouse import Warehouse
+from lambdas.load.survey import survey, told_by_the_lake
 from lambdas.observability import MetricUnit, age, logger, metrics, table_metric
-from lambdas.postgres import connect
-from lambdas.secret import read_connection_details
 
-#: How often a connection that was lost, or a lock that others held, is tried.
-ATTEMPTS = 10
 #: Share of an invocation's time that must remain for a rebuild's last step, which is one transaction.
 EXCHANGE_SHARE = 0.8
-#: Seconds that must remain for another publication to be begun.
-RESERVE_SECONDS = 60
 
 
 @logger.inject_lambda_context
@@ -55,14 +47,17 @@ RESERVE_SECONDS = 60
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Load every pending publication; with ``{"step": "survey"}`` only tell what is pending, with ``rebuild`` rebuild.
 
+    ``{"step": "rebuild", "take_over": true}`` makes the warehouse this lake's, whatever it was.
+
     Returns
     -------
     dict
-        After a load: ``loaded`` (batch numbers), ``last`` (newest batch in the warehouse),
-        ``freshness`` (seconds), ``quarantined`` (rows held back), ``keys_wanted`` (source tables whose key lists tell what
-        was deleted), ``wanted`` (how many) and ``seconds``. After a survey: ``batches`` and ``published`` (number of
-        the newest whole batch, and of the newest publication) and ``untransformed``, their difference. After a
-        rebuild: ``done`` (whether another invocation is not needed) and ``last``.
+        After a load: ``loaded`` (batch numbers), ``last`` (newest batch in the warehouse), ``waits`` (whether another load
+        was at work until the time was over), ``freshness`` (seconds), ``quarantined`` (rows held back), ``keys_wanted``
+        (source tables whose key lists tell what was deleted), ``wanted`` (how many) and ``seconds``. After a survey:
+        ``batches`` and ``published`` (number of the newest whole batch, and of the newest publication), ``untransformed``,
+        their difference, and ``full_pending`` (whether a full batch waits behind the first pending one). After a
+        rebuild: ``done`` (whether another invocation is not needed), and ``last`` or ``waits``.
 
     Raises
     ------
@@ -73,9 +68,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     settings = LoadSettings()
     try:
         if event.get("step") == "survey":
-            return survey(settings)
-        step = rebuild if event.get("step") == "rebuild" else load
-        outcome = step(settings, lambda: context.get_remaining_time_in_millis() / 1000)
+            return survey(*_buckets(settings))
+        outcome = _work(settings, event, lambda: context.get_remaining_time_in_millis() / 1000)
     except (PlatformError, ContractError) as error:
         logger.error("load failed", error=type(error).__name__, detail=str(error))
         raise
@@ -84,109 +78,112 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return outcome
 
 
-def survey(settings: LoadSettings) -> dict[str, Any]:
-    """Tell how far the lake is behind the whole batches. Looks at S3 only: the lake never waits for the warehouse."""
-    client = boto3.client("s3")
-    batches = newest_batch_number(Bucket(client, settings.ingestion_bucket))
-    published = newest_publication_number(Bucket(client, settings.processed_bucket))
-    return {"batches": batches, "published": published, "untransformed": batches - published}
+def _work(settings: LoadSettings, event: dict[str, Any], remaining_seconds: Callable[[], float]) -> dict[str, Any]:
+    if event.get("step") == "rebuild":
+        return rebuild(settings, remaining_seconds, take_over=_is_take_over(event))
+    return load(settings, remaining_seconds)
 
 
 def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> dict[str, Any]:
     """Load pending publications in order, as long as time remains; what passes by itself is tried again."""
-    client = boto3.client("s3")
-    ingestion, processed = Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
+    ingestion, processed = _buckets(settings)
     lake = LakeFiles.open(processed.name)
     loaded: list[int] = []
-    last = 0
+    last, waits = 0, False
     try:
-        for attempt in _attempts(remaining_seconds):
-            with attempt, _warehouse(settings) as warehouse:
-                last = warehouse.last_batch()
+        for attempt in attempts(remaining_seconds):
+            with attempt, open_warehouse(settings) as warehouse:
+                last = check_custody(warehouse, processed)
                 for publication in publications_after(processed, last):
                     if remaining_seconds() <= RESERVE_SECONDS:
                         break
-                    check_follows(publication, last)
                     if load_publication(warehouse, lake, publication):
                         loaded.append(publication.batch)
                         _report(publication)
                     last = publication.batch
+                last = warehouse.last_batch()
+    except AnotherLoadError as error:
+        waits = True
+        logger.warning("another load is at work", detail=str(error))
     finally:  # what stands before a publication that cannot be loaded is in the warehouse
         _confirm(processed, last)
-    waiting = oldest_waiting_batch(ingestion, last)
-    freshness = age(waiting.snapshot_time) if waiting else 0.0
-    metrics.add_metric(FRESHNESS, MetricUnit.Seconds, freshness)
-    held, wanted = _told_by_the_lake(ingestion, processed)
+    if waits and not last:  # the other load let nobody look into the ledger
+        last = newest_load_number(processed)
+    held, wanted = told_by_the_lake(ingestion, processed)
     metrics.add_metric(ROWS_QUARANTINED, MetricUnit.Count, held)
     return {
         "loaded": loaded,
         "last": last,
-        "freshness": freshness,
+        "waits": waits,
+        "freshness": _freshness(ingestion, last),
         "quarantined": held,
         "keys_wanted": wanted,
         "wanted": len(wanted),
     }
 
 
-def rebuild(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> dict[str, Any]:
+def rebuild(
+    settings: LoadSettings, remaining_seconds: Callable[[], float], *, take_over: bool = False
+) -> dict[str, Any]:
     """Rebuild the warehouse from the newest listing of the lake's files, as far as the time goes.
+
+    Parameters
+    ----------
+    take_over
+        Whether the warehouse becomes this lake's even if it is another's, or further than this lake.
 
     Raises
     ------
     ListingMissingError
         When the job has listed nothing.
+    CustodyError
+        When the warehouse is another lake's, or further; nothing was changed.
     """
-    client = boto3.client("s3")
-    processed = Bucket(client, settings.processed_bucket)
+    _, processed = _buckets(settings)
     listing = newest_listing(processed)
     if listing is None:
         raise ListingMissingError(
             'The lake\'s files are not listed. Start the state machine with {"mode": "rebuild"}: it lists them first.'
         )
-    lake = LakeFiles.open(processed.name)
+    newest = read_publication(processed, listing.batch)
+    owner = Owner(newest.lake or listing.lake, processed.name, settings.warehouse_schema)
+    check = None if take_over else rebuild_check(processed, owner)
     begun_with = remaining_seconds()
-    for attempt in _attempts(remaining_seconds):
-        with attempt, _warehouse(settings) as warehouse:
-            work = Rebuild(warehouse, lake, listing)
-            is_filled = work.fill(
-                lambda number: publications_after(processed, number), lambda: remaining_seconds() > RESERVE_SECONDS
-            )
-            if not is_filled or remaining_seconds() < begun_with * EXCHANGE_SHARE:
-                return {"done": False, "last": warehouse.last_batch()}
-            newest = read_publication(processed, listing.batch)
-            last = work.exchange(newest, publications_after(processed, listing.batch))
+    try:
+        for attempt in attempts(remaining_seconds):
+            with attempt, open_warehouse(settings) as warehouse:
+                work = Rebuild(warehouse, LakeFiles.open(processed.name), listing, owner, check)
+                is_filled = work.fill(
+                    lambda number: publications_after(processed, number), lambda: remaining_seconds() > RESERVE_SECONDS
+                )
+                if not is_filled or remaining_seconds() < begun_with * EXCHANGE_SHARE:
+                    return {"done": False, "last": warehouse.last_batch()}
+                last = work.exchange(newest, publications_after(processed, listing.batch))
+    except AnotherLoadError as error:
+        logger.warning("another load is at work", detail=str(error))
+        return {"done": False, "waits": True}
     return {"done": True, "last": last}
 
 
-def _attempts(remaining_seconds: Callable[[], float]) -> Retrying:
-    """Return the attempts at something that another session or a lost connection may spoil."""
-    return Retrying(
-        retry=retry_if_exception_type((WarehouseBusyError, DatabaseUnreachableError)),
-        wait=wait_exponential_jitter(initial=0.5, max=20),
-        stop=lambda state: state.attempt_number >= ATTEMPTS or remaining_seconds() <= RESERVE_SECONDS,
-        before_sleep=lambda state: logger.warning(
-            "trying again", attempt=state.attempt_number, detail=str(state.outcome.exception() if state.outcome else "")
-        ),
-        reraise=True,
-    )
+def _buckets(settings: LoadSettings) -> tuple[Bucket, Bucket]:
+    client = boto3.client("s3")
+    return Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
 
 
-@contextmanager
-def _warehouse(settings: LoadSettings) -> Iterator[Warehouse]:
-    details = read_connection_details(boto3.client("secretsmanager"), settings.warehouse_secret)
-    connection = connect(
-        details,
-        what="warehouse",
-        secret_id=settings.warehouse_secret,
-        tls=settings.warehouse_tls,
-        application_name="totesys-load",
-        lock_timeout_seconds=settings.lock_timeout_seconds,
-    )
-    with closing(connection):
-        connection.autocommit = True
-        warehouse = Warehouse(connection, settings.places)
-        warehouse.prepare()
-        yield warehouse
+def _is_take_over(event: dict[str, Any]) -> bool:
+    """Return whether the event asks for a warehouse to be taken over; nothing but ``true`` does."""
+    value = event.get("take_over", False)
+    if not isinstance(value, bool):
+        raise EventError(f"take_over is {type(value).__name__}, expected true or false. Nothing was changed.")
+    return value
+
+
+def _freshness(ingestion: Bucket, last: int) -> float:
+    """Tell, and return, for how many seconds the oldest batch after `last` has waited."""
+    waiting = oldest_waiting_batch(ingestion, last)
+    seconds = age(waiting.taken_at) if waiting else 0.0
+    metrics.add_metric(FRESHNESS, MetricUnit.Seconds, seconds)
+    return seconds
 
 
 def _confirm(processed: Bucket, last: int) -> None:
@@ -196,21 +193,10 @@ def _confirm(processed: Bucket, last: int) -> None:
         processed.put(load_key(last), json.dumps(note).encode())
 
 
-def _told_by_the_lake(ingestion: Bucket, processed: Bucket) -> tuple[int, list[str]]:
-    """Return how many rows the newest publication holds back, and the source tables whose key lists it asks for.
-
-    Nothing is asked for while a batch waits: it may bring the lists, and asking again would only add batches to wait.
-    """
-    newest = newest_publication_number(processed)
-    tables = read_publication(processed, newest).tables if newest else {}
-    if newest_batch_number(ingestion) > newest:
-        return sum(table.quarantined for table in tables.values()), []
-    wanted = sorted(STAR_TABLES[name].source for name, table in tables.items() if table.surplus)
-    return sum(table.quarantined for table in tables.values()), wanted
-
-
 def _report(publication: Publication) -> None:
-    seconds = age(publication.snapshot_time)
+    for left_out in publication.superseded:
+        logger.warning("batch superseded", batch=left_out.batch, by=publication.batch, reason=left_out.reason)
+    seconds = age(publication.taken_at)
     metrics.add_metric(PUBLICATIONS_LOADED, MetricUnit.Count, 1)
     metrics.add_metric(TIME_TO_WAREHOUSE, MetricUnit.Seconds, seconds)
     for name in STAR_TABLES:

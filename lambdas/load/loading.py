@@ -1,28 +1,59 @@
 """The logic of a load: which publications, in which order, and whether a batch may commit."""
 
+from collections.abc import Callable
+
 from contracts.layout import publication_key
 from contracts.publication import Publication
 from contracts.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
-from lambdas.errors import PublicationGapError, ReconciliationError
+from contracts.store import Bucket, newest_publication_number, publications_after, read_publication
+from lambdas.errors import ReconciliationError
+from lambdas.load.custody import Custody, Owner, check_newest, check_rebuild
 from lambdas.load.lake import LakeFiles
 from lambdas.load.reconciliation import Reconciliation
 from lambdas.load.warehouse import Warehouse
 
 
-def check_follows(publication: Publication, last: int) -> None:
-    """Check that no publication is missing between the last loaded one and this.
+def check_custody(warehouse: Warehouse, processed: Bucket) -> int:
+    """Check that the ledger's newest batch is one that this lake published.
+
+    Returns
+    -------
+    int
+        Its number, or 0.
 
     Raises
     ------
-    PublicationGapError
-        When one is; nothing of this publication was loaded.
+    CustodyError
+        When it is not; nothing may be loaded or confirmed.
     """
-    if publication.first > last + 1:
-        raise PublicationGapError(
-            f"{publication_key(publication.batch)} exists and the publication that ends with batch {publication.first - 1} "
-            f"is missing. Batches are loaded in order, so nothing after {last} was. Restore the object from its previous "
-            f"version, or run the transform again."
-        )
+    custody = warehouse.custody()
+    if not custody.last:
+        return 0
+    shown = find_publication(processed, custody.last)
+    following = None if shown else next(publications_after(processed, custody.last), None)
+    lake = shown or following or _newest(processed)
+    here = Owner(lake.lake if lake else "", processed.name, warehouse.places.schema)
+    check_newest(custody, here, shown, following)
+    return custody.last
+
+
+def rebuild_check(processed: Bucket, owner: Owner) -> Callable[[Custody], None]:
+    """Return what refuses a ledger that a rebuild from this lake may not replace."""
+
+    def check(custody: Custody) -> None:
+        check_rebuild(custody, owner, find_publication(processed, custody.last), newest_publication_number(processed))
+
+    return check
+
+
+def find_publication(processed: Bucket, number: int) -> Publication | None:
+    """Read publication `number`, or return None when there is no such object."""
+    return read_publication(processed, number) if processed.size(publication_key(number)) is not None else None
+
+
+def _newest(processed: Bucket) -> Publication | None:
+    number = newest_publication_number(processed)
+    return read_publication(processed, number) if number else None
 
 
 def load_publication(warehouse: Warehouse, lake: LakeFiles, publication: Publication) -> bool:
@@ -35,11 +66,13 @@ def load_publication(warehouse: Warehouse, lake: LakeFiles, publication: Publica
 
     Raises
     ------
+    CustodyError, PublicationGapError
+        When it is not what follows the ledger's newest batch.
     ReconciliationError
         When the files hold other than the published number of rows, or the warehouse would show other keys than the
         lake; everything was rolled back.
     """
-    with warehouse.batch(publication) as reconciliation:
+    with warehouse.batch(publication, lake.bucket) as reconciliation:
         if reconciliation is None:
             return False
         write_publication(warehouse, lake, publication, reconciliation)

@@ -15,12 +15,13 @@ from contracts.listing import LISTED_TABLES, Listing
 from contracts.publication import DataFile, Publication
 from contracts.star import DIM_DATE, FACTS, HISTORIES, LINEAGE, SOURCE_DELETION, STAR_TABLES
 from contracts.table import Kind, StarTable
-from lambdas.errors import PublicationGapError, ReconciliationError
+from lambdas.errors import ReconciliationError
+from lambdas.load.custody import Custody, Owner, check_follows
 from lambdas.load.lake import LakeFiles
-from lambdas.load.loading import check_follows, write_publication
+from lambdas.load.loading import write_publication
 from lambdas.load.places import BATCH, BATCH_TABLE, REBUILD_FILE, VERIFICATION
 from lambdas.load.reconciliation import Reconciliation
-from lambdas.load.statements import delete_keys, delete_others, insert_missing, names, upsert
+from lambdas.load.statements import delete_keys, delete_others, insert_missing, names, rebuilt_deletions, upsert
 from lambdas.load.warehouse import Warehouse
 
 #: Serialises rebuilds of one warehouse; loads go on meanwhile.
@@ -38,14 +39,27 @@ class Rebuild:
     ----------
     listing
         The lake's files. A rebuild that another listing began keeps the files that both have.
+    owner
+        Whose the warehouse then is.
+    check
+        What refuses a ledger that may not be replaced; None when the warehouse is taken over, whatever it was.
     """
 
-    def __init__(self, warehouse: Warehouse, lake: LakeFiles, listing: Listing) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        lake: LakeFiles,
+        listing: Listing,
+        owner: Owner,
+        check: Callable[[Custody], None] | None = None,
+    ) -> None:
         self._warehouse = warehouse
         self._run = warehouse.connection.execute
         self._places = warehouse.places
         self._lake = lake
         self._listing = listing
+        self._owner = owner
+        self._check = check
 
     def fill(self, publications_after: Callable[[int], Iterable[Publication]], may_go_on: Callable[[], bool]) -> bool:
         """Copy what is not copied yet, as long as `may_go_on`: the ledger from the publications, the tables from the files.
@@ -54,19 +68,18 @@ class Rebuild:
         -------
         bool
             Whether all is copied.
+
+        Raises
+        ------
+        CustodyError
+            When the ledger may not be replaced; nothing was changed.
         """
         with self._warehouse.transaction("the rebuild's tables"):
             self._lock()
+            self._check_ledger()
             for table in LISTED_TABLES.values():
                 self._begin(table)
-            for name in (BATCH, BATCH_TABLE):
-                if self._columns(self._ledger(name)) != self._columns(self._places.own(name)):
-                    self._run(sql.SQL("drop table if exists {}").format(self._ledger(name)))
-                self._run(
-                    sql.SQL("create unlogged table if not exists {} (like {} including defaults)").format(
-                        self._ledger(name), self._places.own(name)
-                    )
-                )
+            self._begin_ledger(publications_after)
         for name, table in LISTED_TABLES.items():
             for file in self._listing.tables[name]:
                 if not may_go_on():
@@ -93,13 +106,13 @@ class Rebuild:
 
         Raises
         ------
-        ReconciliationError
-            When the files do not hold what was published; the warehouse is as it was.
+        ReconciliationError, CustodyError
+            When the files do not hold what was published, or the ledger may not be replaced; the warehouse is as it was.
         """
         with self._warehouse.transaction("the rebuild"):
             self._warehouse.lock()
             self._lock()
-            shown = self._warehouse.last_batch()
+            shown = self._check_ledger()
             for table in LISTED_TABLES.values():
                 self._run(sql.SQL("analyze {}").format(self._places.rebuilt(table)))
             self._exchange_rows()
@@ -108,18 +121,15 @@ class Rebuild:
             Reconciliation(self._warehouse.connection, self._places, newest, is_first=False).check()
             last = newest.batch
             for publication in later:
-                if publication.batch > shown:
+                if publication.first > shown:
                     break
                 check_follows(publication, last)
-                self._warehouse.record(publication)
+                self._warehouse.ledger.record(publication)
                 reconciliation = Reconciliation(self._warehouse.connection, self._places, publication, is_first=False)
                 write_publication(self._warehouse, self._lake, publication, reconciliation)
                 last = publication.batch
-            if last < shown:
-                raise PublicationGapError(
-                    f"The warehouse shows batch {shown} and the lake's newest publication is that of batch {last}: it would go "
-                    f"back. Nothing was changed. Restore the publications, or rebuild into another schema."
-                )
+            if self._owner.lake or self._check is None:
+                self._warehouse.ledger.bind(self._owner)
             for table in LISTED_TABLES.values():
                 self._run(sql.SQL("drop table {}").format(self._places.rebuilt(table)))
             for name in (BATCH, BATCH_TABLE):
@@ -128,7 +138,14 @@ class Rebuild:
         return last
 
     def _lock(self) -> None:
-        self._run("select pg_advisory_xact_lock(%s)", (LOCK,))
+        self._warehouse.lock(LOCK)
+
+    def _check_ledger(self) -> int:
+        """Check that the ledger may be replaced; return its newest batch."""
+        custody = self._warehouse.ledger.custody()
+        if self._check:
+            self._check(custody)
+        return custody.last
 
     def _ledger(self, name: str) -> sql.Identifier:
         return self._places.own(f"rebuild_{name}")
@@ -147,7 +164,7 @@ class Rebuild:
                 target, names(table.column_names), sql.Identifier(_BATCH_ID.name), self._places.table(table)
             )
         )
-        listed = [file.key for file in self._listing.tables[table.name]]
+        listed = [self._copied_as(file) for file in self._listing.tables[table.name]]
         stale = self._run(
             sql.SQL("select 1 from {} where table_name = %s and key <> all (%s) limit 1").format(files),
             (table.name, listed),
@@ -155,6 +172,23 @@ class Rebuild:
         if is_other or stale:
             self._run(sql.SQL("truncate {}").format(target))
             self._run(sql.SQL("delete from {} where table_name = %s").format(files), (table.name,))
+
+    def _begin_ledger(self, publications_after: Callable[[int], Iterable[Publication]]) -> None:
+        """Create the ledger to be filled, or empty it when what is in it is not of this lake's publications."""
+        for name in (BATCH, BATCH_TABLE):
+            if self._columns(self._ledger(name)) != self._columns(self._places.own(name)):
+                self._run(sql.SQL("drop table if exists {}").format(self._ledger(name)))
+            self._run(
+                sql.SQL("create unlogged table if not exists {} (like {} including defaults)").format(
+                    self._ledger(name), self._places.own(name)
+                )
+            )
+        begun = self._warehouse.ledger.newest_in(self._ledger(BATCH))
+        if begun:
+            same = next(iter(publications_after(begun.batch - 1)), None)
+            if same is None or begun.batch > self._listing.batch or not begun.is_of(same):
+                for name in (BATCH, BATCH_TABLE):
+                    self._run(sql.SQL("truncate {}").format(self._ledger(name)))
 
     def _columns(self, table: sql.Identifier) -> list[str]:
         """Return the names of a table's columns; none when there is no such table."""
@@ -165,9 +199,13 @@ class Rebuild:
         )
         return [name for (name,) in rows]
 
+    def _copied_as(self, file: DataFile) -> str:
+        """Return by what name a file is remembered: another lake may have files of the same keys."""
+        return f"{self._lake.bucket}/{file.key}"
+
     def _copy(self, table: StarTable, file: DataFile) -> None:
-        files = self._places.own(REBUILD_FILE)
-        if self._run(sql.SQL("select 1 from {} where key = %s").format(files), (file.key,)).fetchone():
+        files, name = self._places.own(REBUILD_FILE), self._copied_as(file)
+        if self._run(sql.SQL("select 1 from {} where key = %s").format(files), (name,)).fetchone():
             return
         received = self._warehouse.copy(
             table, self._places.rebuilt(table), self._lake.rows(table, [file], further=[_BATCH_ID.name]), [_BATCH_ID]
@@ -177,7 +215,7 @@ class Rebuild:
                 f"Lake file {file.key}, table {table.name}, holds {received} rows, the lake says {file.rows}. Nothing of it was "
                 f"kept; the warehouse is as it was."
             )
-        self._run(sql.SQL("insert into {} (table_name, key) values (%s, %s)").format(files), (table.name, file.key))
+        self._run(sql.SQL("insert into {} (table_name, key) values (%s, %s)").format(files), (table.name, name))
 
     def _fill_ledger(
         self, publications_after: Callable[[int], Iterable[Publication]], may_go_on: Callable[[], bool]
@@ -194,7 +232,7 @@ class Rebuild:
                     if publication.batch > self._listing.batch:
                         break
                     check_follows(publication, last)
-                    self._warehouse.record(publication, self._ledger(BATCH), self._ledger(BATCH_TABLE))
+                    self._warehouse.ledger.record(publication, self._ledger(BATCH), self._ledger(BATCH_TABLE))
                     last = publication.batch
         return False
 
@@ -220,9 +258,10 @@ class Rebuild:
     def _exchange_ledger(self) -> None:
         places, batch = self._places, self._places.own(BATCH)
         self._run(
-            sql.SQL("update {} n set loaded_at = o.loaded_at from {} o where o.batch = n.batch").format(
-                self._ledger(BATCH), batch
-            )
+            sql.SQL(
+                "update {} n set loaded_at = o.loaded_at from {} o "
+                "where o.batch = n.batch and o.snapshot_time = n.snapshot_time"
+            ).format(self._ledger(BATCH), batch)
         )
         for emptied in (places.table(SOURCE_DELETION), places.own(BATCH_TABLE), batch):
             self._run(sql.SQL("delete from {}").format(emptied))
@@ -230,27 +269,4 @@ class Rebuild:
             self._run(sql.SQL("insert into {} select * from {}").format(self._places.own(name), self._ledger(name)))
         for table in STAR_TABLES.values():
             if table.source:
-                self._run(self._deletions(table))
-
-    def _deletions(self, table: StarTable) -> sql.Composed:
-        """Of a fact, a deletion ends the versions before it; of a dimension, it counts until the key comes back."""
-        last: sql.Composable = sql.SQL("0")
-        condition: sql.Composable = sql.SQL(
-            "not exists (select 1 from {} r where r.{} = d.source_key and r.{batch} > d.{batch})"
-        ).format(self._places.rebuilt(table), sql.Identifier(table.key), batch=sql.Identifier(_BATCH_ID.name))
-        if table.kind is Kind.FACT:
-            last = sql.SQL(
-                "coalesce((select max(t.last_record_id) from {} t where t.table_name = {} and t.batch <= d.{}), 0)"
-            ).format(self._places.own(BATCH_TABLE), sql.Literal(table.name), sql.Identifier(_BATCH_ID.name))
-            condition = sql.SQL("true")
-        return sql.SQL(
-            "insert into {} (source_table, source_key, batch, deleted_at, last_record_id) "
-            "select d.source_table, d.source_key, d.{}, d.deleted_at, {} from {} d where d.source_table = {} and {}"
-        ).format(
-            self._places.table(SOURCE_DELETION),
-            sql.Identifier(_BATCH_ID.name),
-            last,
-            self._places.rebuilt(SOURCE_DELETION),
-            sql.Literal(table.source),
-            condition,
-        )
+                self._run(rebuilt_deletions(table, places))

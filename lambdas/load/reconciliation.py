@@ -1,7 +1,8 @@
 """Before a batch commits, the warehouse's current keys must be those that the lake published.
 
-Up to `FULL_CHECK_KEYS` keys a table is counted whole. Of a larger one, what the batch made current is counted and added to
-the figures of the batch before; once a day it is counted whole as well.
+Up to `FULL_CHECK_KEYS` keys a table is counted whole, and so is the calendar: of it those days count that the lake has, and
+an owner who prepared more may have had some of them before. Of a larger table, what the batch made current is counted and
+added to the figures of the batch before; once a day it is counted whole as well.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from contracts.star import DIM_DATE, SOURCE_DELETION, STAR_TABLES
 from contracts.table import Kind, StarTable
 from lambdas.errors import ReconciliationError
 from lambdas.load.places import BATCH_TABLE, VERIFICATION, Places
-from lambdas.load.statements import current_keys, new_keys, summed
+from lambdas.load.statements import Ranges, among, current_keys, missing_keys, new_keys, summed
 
 #: A table of so many keys is counted in a fraction of a second.
 FULL_CHECK_KEYS = 200_000
@@ -103,7 +104,7 @@ class Reconciliation:
 
     def _is_counted_whole(self, table: StarTable) -> bool:
         told = self._publication.tables[table.name]
-        if told.current_keys <= FULL_CHECK_KEYS or told.deleted:
+        if table == DIM_DATE or told.current_keys <= FULL_CHECK_KEYS or told.deleted:
             return True
         if self._is_first:
             return False
@@ -129,7 +130,13 @@ class Reconciliation:
         return {name for (name,) in rows}
 
     def _current(self, table: StarTable, told: TablePublication) -> Figures:
-        return self._summed(current_keys(table, self._places, told.lowest_key, told.highest_key))
+        return self._summed(current_keys(table, self._places, self._known(table, told)))
+
+    def _known(self, table: StarTable, told: TablePublication) -> Ranges:
+        """Return the ranges in which the lake has keys of a table; of its calendar, exactly its days."""
+        if table == DIM_DATE and self._publication.calendar is not None:
+            return self._publication.calendar
+        return ((told.lowest_key, told.highest_key),) if told.lowest_key <= told.highest_key else ()
 
     def _summed(self, keys: sql.Composed) -> Figures:
         row = self._connection.execute(sql.SQL("select {} from ({}) k").format(summed("k"), keys)).fetchone()
@@ -174,21 +181,15 @@ class Reconciliation:
         )
 
     def _differing(self, table: StarTable, told: TablePublication) -> str:
-        current = current_keys(table, self._places, told.lowest_key, told.highest_key)
+        known = self._known(table, told)
+        current = current_keys(table, self._places, known)
         deleted = sql.SQL("select source_key from {} where source_table = {}").format(
             self._places.table(SOURCE_DELETION), sql.Literal(table.source)
         )
         found = self._current(table, told)
-        missing = self._keys(
-            sql.SQL("select generate_series({}, {}) as key except ({}) except ({})").format(
-                sql.Literal(told.lowest_key), sql.Literal(told.highest_key), current, deleted
-            )
-        )
-        outside = self._keys(
-            sql.SQL("select key from ({}) k where key not between {} and {}").format(
-                current, sql.Literal(told.lowest_key), sql.Literal(told.highest_key)
-            )
-        )
+        present = sql.SQL("{} union all {}").format(current, deleted)
+        missing = self._keys(missing_keys(known, present, NAMED + 1)) if known else []
+        outside = self._keys(sql.SQL("select key from ({}) k where not {}").format(current, among(known)))
         surplus = found.keys - len(outside) - told.current_keys
         if not outside and surplus == 1 and not missing:
             outside = self._keys(

@@ -11,6 +11,7 @@ from contracts.star import STAR_TABLES
 from contracts.table import StarTable
 from lambdas.errors import PrivilegeError, WarehouseSchemaError
 from lambdas.load.ddl import Migration, create_list_of_migrations, create_star, digest, migrations, views
+from lambdas.load.ledger import Ledger
 from lambdas.load.places import MIGRATION, Places
 
 Connection = psycopg.Connection[Any]
@@ -53,7 +54,11 @@ def prepare(connection: Connection, places: Places, lock: Callable[[], None]) ->
     if _pending(connection, places) or _outdated_views(connection, places):
         lock()
         _migrate(connection, places)
-        _show_views(connection, places)
+        ledger = Ledger(connection, places)
+        if (
+            ledger.custody().last or not ledger.filled_facts()
+        ):  # else it does not tell of these tables: views stay as they are
+            _show_views(connection, places)
     return {
         table.name: {name: type_ for name, (type_, _, _) in found[places.name(table)].items()}
         for table in STAR_TABLES.values()

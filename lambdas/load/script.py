@@ -6,7 +6,7 @@ from psycopg import sql
 
 from contracts.star import FACT_PURCHASE_ORDERS, STAR_TABLES
 from lambdas.load.ddl import create_star
-from lambdas.load.places import Places
+from lambdas.load.places import Places, ledger_of
 
 ROLE = "totesys_load"
 _INTRODUCTION = f"""-- The star tables, and the least that the load needs.
@@ -51,11 +51,12 @@ def main() -> None:
     """Print the script for the places that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--schema", default="public")
-    parser.add_argument("--ledger", default="etl")
+    parser.add_argument("--ledger", help="by default the one that goes with the schema")
     parser.add_argument("--purchase-orders", default=FACT_PURCHASE_ORDERS.name)
     parser.add_argument("--role", default=ROLE)
     options = parser.parse_args()
-    print(render(Places(options.schema, options.ledger, options.purchase_orders), options.role), end="")
+    ledger = options.ledger or ledger_of(options.schema)
+    print(render(Places(options.schema, ledger, options.purchase_orders), options.role), end="")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """SQL of the load: bringing staged rows in, and counting what is current."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
 from contracts.checksum import mix_sql
-from contracts.star import DIM_DATE, SOURCE_DELETION
+from contracts.star import DIM_DATE, LINEAGE, SOURCE_DELETION
 from contracts.table import Kind, StarTable
 from contracts.types import DATE
-from lambdas.load.places import Places
+from lambdas.load.places import BATCH_TABLE, Places
+
+#: Ranges of keys, ends included.
+Ranges = Sequence[Sequence[int]]
 
 
 def names(columns: Iterable[str], table: str = "") -> sql.Composed:
@@ -96,14 +99,14 @@ def summed(alias: str) -> sql.SQL:
     return sql.SQL(f"count(*), coalesce(sum({mix_sql(f'{alias}.key')}), 0)")  # an alias of ours
 
 
-def current_keys(table: StarTable, places: Places, lowest: int, highest: int) -> sql.Composed:
+def current_keys(table: StarTable, places: Places, known: Ranges) -> sql.Composed:
     """Return the query of the keys that the warehouse shows as current, as ``key``.
 
-    Days before `lowest` and after `highest` are left out: somebody may have prepared a longer calendar.
+    Days outside the `known` ranges are left out: somebody may have prepared a longer calendar.
     """
     if table == DIM_DATE:
-        return sql.SQL("select {key} as key from {table} t where {key} between {lowest} and {highest}").format(
-            key=key(table, "t"), table=places.table(table), lowest=sql.Literal(lowest), highest=sql.Literal(highest)
+        return sql.SQL("select k.key from (select {} as key from {} t) k where {}").format(
+            key(table, "t"), places.table(table), among(known)
         )
     if table.kind is not Kind.FACT:
         return sql.SQL("select t.{key} as key from {table} t where {shown}").format(
@@ -118,6 +121,29 @@ def current_keys(table: StarTable, places: Places, lowest: int, highest: int) ->
         table=places.table(table),
         shown=_not_deleted(table, places, "newest", sql.Identifier("newest", table.record_id)),
     )
+
+
+def among(known: Ranges) -> sql.Composable:
+    """Return the condition that ``k.key`` lies in one of the ranges."""
+    if not known:
+        return sql.SQL("false")
+    inside = (sql.SQL("k.key between {} and {}").format(*map(sql.Literal, ends)) for ends in known)
+    return sql.SQL("({})").format(sql.SQL(" or ").join(inside))
+
+
+def missing_keys(known: Ranges, present: sql.Composable, limit: int) -> sql.Composed:
+    """Return the query of the first keys of the `known` ranges that the query `present` lacks, as ``key``.
+
+    Only gaps are looked into, and not far, so that keys may lie as far apart as integers can.
+    """
+    ranges = sql.SQL(", ").join(sql.SQL("({}::bigint, {}::bigint)").format(*map(sql.Literal, ends)) for ends in known)
+    return sql.SQL(
+        "select g.key from (values {ranges}) r(low, high) cross join lateral (select key, lead(key) over (order by key) as next "
+        "from (select low - 1 as key union all select high + 1 union all select p.key::bigint from ({present}) p "
+        "where p.key between low and high) found) gap "
+        "cross join lateral generate_series(gap.key + 1, least(gap.next - 1, gap.key + {limit})) g(key) "
+        "where gap.next > gap.key + 1 order by g.key limit {limit}"
+    ).format(ranges=ranges, present=present, limit=sql.Literal(limit))
 
 
 def new_keys(table: StarTable, places: Places, rows: sql.Composable, first_record_id: int) -> sql.Composed:
@@ -151,6 +177,34 @@ def undelete(table: StarTable, places: Places, staged: sql.Composable) -> sql.Co
     """Return the statement that forgets the deletion of a dimension's rows that came back."""
     return sql.SQL("delete from {} d using {} s where d.source_table = {} and d.source_key = s.{}").format(
         places.table(SOURCE_DELETION), staged, sql.Literal(table.source), sql.Identifier(table.key)
+    )
+
+
+def rebuilt_deletions(table: StarTable, places: Places) -> sql.Composed:
+    """Return the statement that takes a source table's deletions from what a rebuild has filled.
+
+    Of a fact, a deletion ends the versions before it; of a dimension, it counts until the key comes back.
+    """
+    batch = sql.Identifier(LINEAGE[0].name)
+    last: sql.Composable = sql.SQL("0")
+    condition: sql.Composable = sql.SQL(
+        "not exists (select 1 from {} r where r.{} = d.source_key and r.{batch} > d.{batch})"
+    ).format(places.rebuilt(table), sql.Identifier(table.key), batch=batch)
+    if table.kind is Kind.FACT:
+        last = sql.SQL(
+            "coalesce((select max(t.last_record_id) from {} t where t.table_name = {} and t.batch <= d.{}), 0)"
+        ).format(places.own(BATCH_TABLE), sql.Literal(table.name), batch)
+        condition = sql.SQL("true")
+    return sql.SQL(
+        "insert into {} (source_table, source_key, batch, deleted_at, last_record_id) "
+        "select d.source_table, d.source_key, d.{}, d.deleted_at, {} from {} d where d.source_table = {} and {}"
+    ).format(
+        places.table(SOURCE_DELETION),
+        batch,
+        last,
+        places.rebuilt(SOURCE_DELETION),
+        sql.Literal(table.source),
+        condition,
     )
 
 

@@ -7,13 +7,23 @@ from typing import Any, NoReturn
 import psycopg
 import pyarrow as pa
 from psycopg import errors, sql
+from psycopg.pq import TransactionStatus
 
 from contracts.publication import Publication
-from contracts.star import FACTS, SOURCE_DELETION, STAR_TABLES
+from contracts.star import FACTS, SOURCE_DELETION
 from contracts.table import Column, Kind, StarTable
-from lambdas.errors import PrivilegeError, WarehouseBusyError, WarehouseSchemaError, WarehouseWriteError
+from lambdas.errors import (
+    AnotherLoadError,
+    PrivilegeError,
+    WarehouseBusyError,
+    WarehouseSchemaError,
+    WarehouseWriteError,
+)
 from lambdas.load.binary import HEADER, TRAILER, encode
-from lambdas.load.places import BATCH, BATCH_TABLE, Places
+from lambdas.load.custody import Custody, Owner, check_empty, check_owner, is_next
+from lambdas.load.ledger import Ledger
+from lambdas.load.limits import Limits
+from lambdas.load.places import Places
 from lambdas.load.reconciliation import Reconciliation
 from lambdas.load.schema import prepare
 from lambdas.load.statements import differing_keys, names, stage, undelete, upsert
@@ -43,11 +53,15 @@ class Warehouse:
         An open connection in autocommit mode, so that a transaction is exactly what says so.
     places
         Where its tables stand.
+    limits
+        How long its transactions wait, and are waited for.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], places: Places) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], places: Places, limits: Limits) -> None:
         self.connection = connection
         self.places = places
+        self.limits = limits
+        self.ledger = Ledger(connection, places)
         self._types: dict[str, dict[str, str]] = {}
 
     def prepare(self) -> None:
@@ -63,32 +77,62 @@ class Warehouse:
 
     def last_batch(self) -> int:
         """Return the newest batch in the ledger, or 0."""
-        query = sql.SQL("select coalesce(max(batch), 0) from {}").format(self.places.own(BATCH))
-        with self.transaction("the ledger"):
-            row = self.connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        return self.custody().last
 
-    def lock(self) -> None:
-        """Wait until no other load is at work, and keep others out until the transaction ends."""
-        self.connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+    def custody(self) -> Custody:
+        """Return whose the ledger is, and its newest batch."""
+        with self.transaction("the ledger"):
+            return self.ledger.custody()
+
+    def lock(self, number: int = LOCK) -> None:
+        """Wait until no other load is at work, and keep others out until the transaction ends.
+
+        Raises
+        ------
+        AnotherLoadError
+            When the other one takes longer than a lock is waited for.
+        """
+        try:
+            self.connection.execute("select pg_advisory_xact_lock(%s)", (number,))
+        except errors.LockNotAvailable:
+            raise AnotherLoadError(
+                f"Another load is at work on the warehouse: it was waited for {self.limits.lock_seconds} seconds. Nothing was "
+                f"changed; that load, or the next one, does what is left."
+            ) from None
 
     @contextmanager
-    def batch(self, publication: Publication) -> Iterator[Reconciliation | None]:
+    def batch(self, publication: Publication, bucket: str) -> Iterator[Reconciliation | None]:
         """Open the transaction of one publication; it commits when the block ends well.
+
+        Parameters
+        ----------
+        bucket
+            The processed bucket that it comes from.
 
         Yields
         ------
         Reconciliation or None
-            None when the batch is not the next one: another load committed it first.
+            None when the ledger has this publication already: another load committed it first.
+
+        Raises
+        ------
+        CustodyError, PublicationGapError
+            When the ledger is another lake's, or has other batches than this one follows.
         """
+        here = Owner(publication.lake, bucket, self.places.schema)
         with self.transaction(f"batch {publication.batch}"):
             self.lock()
-            last = self.last_batch()
-            if last != publication.first - 1:
+            custody = self.ledger.custody()
+            check_owner(custody, here)
+            if not is_next(custody, publication, self.ledger.entry(publication.batch)):
                 yield None
                 return
-            self.record(publication)
-            yield Reconciliation(self.connection, self.places, publication, is_first=not last)
+            if not custody.last:
+                check_empty(custody, self.ledger.filled_facts())
+            if custody.owner is None:
+                self.ledger.bind(here)
+            self.ledger.record(publication)
+            yield Reconciliation(self.connection, self.places, publication, is_first=not custody.last)
 
     def write(self, table: StarTable, batches: Iterable[pa.RecordBatch], reconciliation: Reconciliation) -> int:
         """Write rows: facts straight into their table, dimensions by staging and upsert.
@@ -186,42 +230,14 @@ class Warehouse:
             copy.write(TRAILER)
         return received
 
-    def record(
-        self,
-        publication: Publication,
-        batch: sql.Identifier | None = None,
-        batch_table: sql.Identifier | None = None,
-    ) -> None:
-        """Write a batch into the ledger, or into tables like those of the ledger."""
-        self.connection.execute(
-            sql.SQL("insert into {} (batch, snapshot_time, published_at) values (%s, %s, %s)").format(
-                batch or self.places.own(BATCH)
-            ),
-            (publication.batch, publication.snapshot_time, publication.published_at),
-        )
-        columns = (
-            *("batch", "table_name", "inserted", "updated", "deleted", "current_keys", "key_checksum"),
-            *("first_record_id", "last_record_id"),
-        )
-        insert = sql.SQL("insert into {} ({}) values ({})").format(
-            batch_table or self.places.own(BATCH_TABLE),
-            names(columns),
-            sql.SQL(", ").join(sql.Placeholder() * len(columns)),
-        )
-        for name, star in STAR_TABLES.items():
-            table = publication.tables[name]
-            if not (table.rows or table.deleted):
-                continue
-            has_records = star.record_id and table.rows
-            ids = (table.first_record_id, table.last_record_id) if has_records else (None, None)
-            figures = (table.inserted, table.updated, table.deleted, table.current_keys, table.key_checksum)
-            self.connection.execute(insert, (publication.batch, name, *figures, *ids))
-
     @contextmanager
     def transaction(self, what: str) -> Iterator[None]:
-        """Open a transaction, or a part of one; its errors are explained."""
+        """Open a transaction with its limits, or a part of one; its errors are explained."""
+        is_outermost = self.connection.info.transaction_status == TransactionStatus.IDLE
         try:
             with self.connection.transaction():
+                if is_outermost:
+                    self.limits.apply(self.connection)
                 yield
         except psycopg.Error as error:
             _explain(error, what)

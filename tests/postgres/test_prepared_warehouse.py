@@ -2,9 +2,10 @@
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from lambdas.errors import PrivilegeError, WarehouseSchemaError
-from lambdas.load.places import Places
+from lambdas.load.places import Places, ledger_of
 from lambdas.load.script import render
 from tests.support.lake import FakeLake
 from tests.support.publications import dump, publish_some, use_warehouse
@@ -85,17 +86,19 @@ def _least_privileged(pipeline, places, role):
 def test_the_login_that_the_script_makes_suffices(pipeline, lake, monkeypatch, schema, purchase_orders):
     monkeypatch.setenv("WAREHOUSE_SCHEMA", schema)
     monkeypatch.setenv("WAREHOUSE_PURCHASE_ORDERS", purchase_orders)
-    owner = _least_privileged(pipeline, Places(schema, "etl", purchase_orders), f"load_{pipeline.database}")
+    ledger = ledger_of(schema)
+    owner = _least_privileged(pipeline, Places(schema, ledger, purchase_orders), f"load_{pipeline.database}")
     publish_some(lake)
     assert pipeline.load()["loaded"] == [1, 2, 3]
     lake.list_files()
     assert pipeline.load({"step": "rebuild"})["done"]
-    assert pipeline.warehouse("select count(*) from etl.current_sales_order") == [(5,)]  # no place among the tables
+    orders = sql.Identifier(ledger, "current_sales_order").as_string(None)
+    assert pipeline.warehouse(f"select count(*) from {orders}") == [(5,)]  # no place among the tables
     with psycopg.connect(owner) as connection:
         made = connection.execute(
             "select relname from pg_class where relowner = %s::regrole and relkind in ('r', 'v') "
-            "and relnamespace <> 'etl'::regnamespace",
-            (f"load_{pipeline.database}",),
+            "and relnamespace <> quote_ident(%s)::regnamespace",
+            (f"load_{pipeline.database}", ledger),
         )
         assert made.fetchall() == []
 
@@ -190,7 +193,7 @@ def test_a_ledger_of_an_earlier_release_is_migrated(pipeline, lake):
     after = dump(pipeline.warehouse_url)
     assert after["current_payment"] == before["current_payment"]
     assert after["history_staff"] == before["history_staff"]
-    assert pipeline.warehouse("select array_agg(number order by number) from etl.migration") == [([1, 2, 3, 4],)]
+    assert pipeline.warehouse("select array_agg(number order by number) from etl.migration") == [([1, 2, 3, 4, 5],)]
 
 
 def test_a_warehouse_of_a_newer_release_is_left_alone(pipeline, lake):
@@ -198,5 +201,5 @@ def test_a_warehouse_of_a_newer_release_is_left_alone(pipeline, lake):
     pipeline.load()
     with psycopg.connect(pipeline.warehouse_url) as connection:
         connection.execute("insert into etl.migration values (99, 'from the future')")
-    with pytest.raises(WarehouseSchemaError, match=r"at migration 99, this release knows 4"):
+    with pytest.raises(WarehouseSchemaError, match=r"at migration 99, this release knows 5"):
         pipeline.load()

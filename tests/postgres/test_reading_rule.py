@@ -12,11 +12,12 @@ from botocore.exceptions import ClientError
 from contracts.checksum import mix
 from contracts.errors import StorageError
 from contracts.layout import manifest_key
+from contracts.store import Bucket
 from lambdas.errors import (
     SourceReadError,
     SourceSchemaError,
 )
-from lambdas.extract.handler import extract
+from lambdas.extract.run import extract
 from lambdas.extract.settings import ExtractSettings
 
 #: Rounds of two extractions that start together; `make stress` runs 50.
@@ -112,16 +113,16 @@ def test_a_transaction_that_stays_open_causes_one_batch_and_not_one_a_run(pipeli
 
 def test_g4_all_tables_come_from_one_snapshot(pipeline, monkeypatch):
     """An order that commits while the tables are read is in none of them."""
-    from lambdas.extract import handler
+    from lambdas.extract import run
 
-    plain = handler.write_parts
+    plain = run.write_parts
 
     def disturbed(*arguments, **named):
         with pipeline.source() as connection:
             connection.execute("update sales_order set units_sold = 424242 where sales_order_id = 1")
         return plain(*arguments, **named)
 
-    monkeypatch.setattr(handler, "write_parts", disturbed)
+    monkeypatch.setattr(run, "write_parts", disturbed)
     pipeline.extract()
     assert not [line for line in _parts(pipeline, 1, "sales_order") if "424242" in line]
     monkeypatch.undo()
@@ -132,15 +133,13 @@ def test_g4_all_tables_come_from_one_snapshot(pipeline, monkeypatch):
 
 
 def test_g2_of_two_racing_extractions_one_commits_each_time(pipeline, monkeypatch):
-    from lambdas.extract import handler
-
-    rounds, barrier, plain = RACES, threading.Barrier(2), handler._commit
+    rounds, barrier, plain = RACES, threading.Barrier(2), Bucket.put_once
 
     def together(*arguments):
         barrier.wait(timeout=30)
         return plain(*arguments)
 
-    monkeypatch.setattr(handler, "_commit", together)
+    monkeypatch.setattr(Bucket, "put_once", together)
     for number in range(1, rounds + 1):
         with pipeline.source() as connection:
             connection.execute("update sales_order set units_sold = units_sold + 1 where sales_order_id = 1")
@@ -182,12 +181,12 @@ def test_g3_storage_that_fails_in_the_middle_of_a_table_is_told_and_the_next_run
 
 
 def test_g3_a_source_that_fails_in_the_middle_of_a_table_is_told_and_the_next_run_goes_on(pipeline, monkeypatch):
-    from lambdas.extract import handler
+    from lambdas.extract import run
 
     with pipeline.source() as connection:
         connection.execute("update design set file_name = repeat('x', 1000000)")
     plain, backends = (
-        handler.write_parts,
+        run.write_parts,
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s",
     )
 
@@ -201,7 +200,7 @@ def test_g3_a_source_that_fails_in_the_middle_of_a_table_is_told_and_the_next_ru
         return plain(client, bucket, cut(), *arguments, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(handler, "write_parts", disturbed)
+        patch.setattr(run, "write_parts", disturbed)
         with pytest.raises(SourceReadError, match="No batch was committed"):
             pipeline.extract()
     assert pipeline.keys(pipeline.ingestion, "batches/") == []
@@ -273,7 +272,7 @@ def test_a_transaction_that_holds_the_horizon_back_is_measured(pipeline, capsys)
 
 def test_tables_in_many_parts_keep_every_row(pipeline, monkeypatch):
     monkeypatch.setenv("PART_BYTES", "1000")
-    monkeypatch.setattr("lambdas.extract.source.CHUNK_BYTES", 200)
+    monkeypatch.setattr("lambdas.extract.copying.CHUNK_BYTES", 200)
     pipeline.extract()
     entry = pipeline.document(pipeline.ingestion, manifest_key(1))["tables"]["payment"]
     assert len(entry["parts"]) > 3 and len(_parts(pipeline, 1, "payment")) == entry["rows"] == entry["source_count"]

@@ -60,6 +60,7 @@ def test_g5_a_large_table_is_counted_by_what_a_batch_brings_and_whole_once_a_day
     assert pipeline.load()["loaded"] == [1, 2, 3]
     # deletions are rare: their tables are counted whole
     assert pipeline.warehouse("select table_name from etl.verification where batch > 1 order by 1") == [
+        ("dim_date",),  # its owner may have had some of the days before
         ("dim_transaction",),
         ("fact_payment",),
         ("fact_purchase_orders",),  # empty

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from lambdas.errors import DatabaseUnreachableError, WarehouseBusyError, WarehouseWriteError
-from lambdas.load import handler
+from lambdas.load import session
 from lambdas.load.warehouse import Warehouse
 from tests.support.lake import FakeLake
 from tests.support.publications import publish_some, use_warehouse
@@ -34,7 +34,7 @@ def test_g3_a_lock_that_somebody_holds_is_waited_for_again_and_again(pipeline, l
 
 def test_g3_a_lock_that_is_never_given_back_is_told(pipeline, lake, monkeypatch):
     monkeypatch.setenv("LOCK_TIMEOUT_SECONDS", "1")
-    monkeypatch.setattr(handler, "ATTEMPTS", 2)
+    monkeypatch.setattr(session, "ATTEMPTS", 2)
     with psycopg.connect(pipeline.warehouse_url) as other:
         other.execute("lock table dim_staff in share mode")
         with pytest.raises(WarehouseBusyError, match=r"batch 4: LockNotAvailable \(55P03"):
@@ -88,13 +88,13 @@ def test_a_warehouse_that_is_away_is_tried_until_the_time_is_out(pipeline, lake,
     use_warehouse(pipeline, "postgresql://u:p@127.0.0.1:1/nowhere")
     with pytest.raises(DatabaseUnreachableError):
         pipeline.load()
-    assert len(waits) == handler.ATTEMPTS - 1
+    assert len(waits) == session.ATTEMPTS - 1
     assert all(0 < wait <= 21 for wait in waits) and waits[-1] > waits[0]
 
 
 def test_a_standby_is_not_written_to(pipeline, lake, monkeypatch):
     """After a failover the old address may answer, and refuse every write."""
-    monkeypatch.setattr(handler, "ATTEMPTS", 2)
+    monkeypatch.setattr(session, "ATTEMPTS", 2)
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     with psycopg.connect(pipeline.warehouse_url, autocommit=True) as connection:
         name = connection.info.dbname

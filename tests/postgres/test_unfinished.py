@@ -11,7 +11,9 @@ from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket, newest_batch_number, whole_batches
 from lambdas.errors import EventError
-from lambdas.extract.handler import extract, handler
+from lambdas.extract.event import Request
+from lambdas.extract.handler import handler
+from lambdas.extract.run import extract
 from lambdas.extract.settings import ExtractSettings
 from tests.support.pipeline import lambda_context
 
@@ -42,7 +44,7 @@ def _truth(pipeline, table):
 
 @pytest.fixture
 def short_chunks(monkeypatch):
-    monkeypatch.setattr("lambdas.extract.source.CHUNK_BYTES", 4000)
+    monkeypatch.setattr("lambdas.extract.copying.CHUNK_BYTES", 4000)
 
 
 def test_g4_the_runs_of_a_batch_are_one_snapshot_whatever_happens_between_them(pipeline, short_chunks):
@@ -116,8 +118,10 @@ def test_g2_a_run_that_was_invoked_to_continue_goes_on_from_the_newest_manifest_
     assert handler({"continues": 1}, lambda_context())["reason"] == "the batch that manifest 1 left unfinished is whole"
     extract(ExtractSettings(), seconds=0)
     settings = ExtractSettings()
-    assert extract(settings, continues=1, seconds=0)["batch"] == 2
-    assert extract(settings, continues=1, seconds=0)["batch"] == 3  # retried: its first try died after its commit
+    assert extract(settings, Request(continues=1), seconds=0)["batch"] == 2
+    assert (
+        extract(settings, Request(continues=1), seconds=0)["batch"] == 3
+    )  # retried: its first try died after its commit
     assert handler({"trigger": "schedule"}, lambda_context())["is_whole"]
     assert handler({"continues": 3}, lambda_context())["batch"] is None
     with pytest.raises(EventError, match="continues 'x'"):

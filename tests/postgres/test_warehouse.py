@@ -24,7 +24,7 @@ from lambdas.load.handler import load
 from lambdas.load.lake import BATCH_ROWS, LakeFiles
 from lambdas.load.settings import LoadSettings
 from tests.support.lake import FakeLake
-from tests.support.samples import manifest, publication
+from tests.support.samples import manifest
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_g5_a_file_with_other_rows_than_published_is_rolled_back(pipeline, lake)
     pipeline.load()
     published = lake.publish({"dim_staff": STAFF})
     wrong = {**published.tables, "dim_staff": replace(published.tables["dim_staff"], inserted=2)}
-    lake.put(pipeline.processed, publication_key(3), publication(3, **wrong).to_json())
+    lake.put(pipeline.processed, publication_key(3), replace(published, tables=wrong).to_json())
     with pytest.raises(ReconciliationError, match=r"Batch 3, table dim_staff.*3 rows.*says 5"):
         pipeline.load()
     assert pipeline.warehouse("select max(batch) from etl.batch") == [(2,)]
@@ -89,11 +89,11 @@ def test_g5_the_database_refuses_a_dangling_reference(pipeline, lake):
 
 
 def test_g3_a_load_that_dies_before_its_commit_leaves_the_old_state(pipeline, lake, monkeypatch):
-    from lambdas.load.warehouse import Warehouse
+    from lambdas.load.ledger import Ledger
 
     lake.publish({"dim_staff": STAFF})
     with monkeypatch.context() as patch:
-        patch.setattr(Warehouse, "record", lambda *_, **__: (_ for _ in ()).throw(MemoryError("killed")))
+        patch.setattr(Ledger, "record", lambda *_, **__: (_ for _ in ()).throw(MemoryError("killed")))
         with pytest.raises(MemoryError):
             pipeline.load()
     assert pipeline.warehouse("select count(*) from dim_staff") == [(0,)]
@@ -180,7 +180,12 @@ def test_the_survey_looks_at_s3_only(pipeline, lake):
     pipeline.servers.client("secretsmanager").put_secret_value(
         SecretId=pipeline.secrets["warehouse"], SecretString="{}"
     )
-    assert pipeline.load({"step": "survey"}) == {"batches": 2, "published": 1, "untransformed": 1}
+    assert pipeline.load({"step": "survey"}) == {
+        "batches": 2,
+        "published": 1,
+        "untransformed": 1,
+        "full_pending": False,
+    }
 
 
 def test_nothing_is_begun_when_the_time_runs_out(pipeline, lake):

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.layout import manifest_key, publication_key
 from glue_jobs.errors import IngestionDamagedError
-from lambdas.extract.handler import extract
+from lambdas.extract.run import extract
 from lambdas.extract.settings import ExtractSettings
 
 

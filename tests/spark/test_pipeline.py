@@ -217,7 +217,7 @@ def test_columns_that_the_contract_gains_are_added_to_the_lake(pipeline, spark, 
 def test_g10_columns_beyond_the_contract_and_gzip_parts_change_nothing_downstream(pipeline, spark, monkeypatch):
     monkeypatch.setenv("COMPRESS_PARTS", "true")
     monkeypatch.setenv("PART_BYTES", "2000")
-    monkeypatch.setattr("lambdas.extract.source.CHUNK_BYTES", 200)
+    monkeypatch.setattr("lambdas.extract.copying.CHUNK_BYTES", 200)
     with pipeline.source() as connection:
         connection.execute("alter table sales_order add column note text default 'a\nb'")
     pipeline.run(spark)

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 from pyspark.sql import functions as F
 
-from contracts.layout import publication_key
+from contracts.errors import CustodyError
+from contracts.layout import manifest_key, publication_key
 from contracts.star import FACT_PAYMENT, LAKE_TABLES, STAR_TABLES
 from glue_jobs.errors import ConflictError, ReplayError
 from glue_jobs.lake import Lake
@@ -164,6 +165,10 @@ def test_g11_a_replay_makes_the_same_tables_beside_the_live_ones_and_can_be_stop
     pipeline.transform(spark, mode="replay", **{"from": 2, "to": 3, "into": f"{into}_part"})
     part = pipeline.lake(spark, f"{into}_part")
     assert part("fact_payment").where(F.col("batch_id") == 3).count() == 2
+    manifest = pipeline.s3.get_object(Bucket=pipeline.ingestion, Key=manifest_key(3))["Body"].read()
+    pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=manifest_key(3), Body=manifest + b" ")
+    with pytest.raises(CustodyError, match="is not the manifest"):
+        pipeline.transform(spark, mode="replay", **{"from": 1, "to": 3, "into": into})
 
 
 def test_g11_a_replay_never_goes_into_the_live_database(pipeline, spark):

@@ -1,6 +1,7 @@
 """A lake without Spark: Parquet files and publications as the job writes them, with the figures that belong to them."""
 
 import io
+import uuid
 from dataclasses import replace
 from datetime import date
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.checksum import mix
+from contracts.document import FORMAT
 from contracts.layout import listing_key, manifest_key, publication_key
 from contracts.listing import LISTED_TABLES, Listing
 from contracts.publication import EMPTY, DataFile
@@ -31,14 +33,32 @@ def number(key):
     return (key - EPOCH).days if isinstance(key, date) else key
 
 
+def ranges(numbers):
+    """Numbers as ranges without gaps, ends included."""
+    found = []
+    for n in sorted(numbers):
+        if found and found[-1][1] == n - 1:
+            found[-1] = (found[-1][0], n)
+        else:
+            found.append((n, n))
+    return tuple(found)
+
+
 class FakeLake:
-    """Publications of one pipeline, one after the other.
+    """Publications of one pipeline, one after the other; each lake has a name of its own.
 
     Rows of facts are given without their record ids.
+
+    Attributes
+    ----------
+    head
+        What the next manifests and publications say of themselves, where it differs from the samples.
     """
 
     def __init__(self, pipeline, *, row_group_size=2):
         self.pipeline = pipeline
+        self.lake = uuid.uuid4().hex
+        self.head = {}
         self.batch = 0
         self.tables = dict.fromkeys(LAKE_TABLES, EMPTY)
         self.current = {name: set() for name in STAR_TABLES}
@@ -68,9 +88,16 @@ class FakeLake:
         if deleted:
             self._delete(tables, deleted)
         self.tables = tables | changes
-        published = publication(self.batch, **self.tables)
+        extracted = replace(manifest(self.batch), lake=self.lake, **self.head)
+        published = replace(
+            publication(self.batch, **self.tables),
+            lake=self.lake,
+            manifest=extracted.digest,
+            calendar=ranges(map(number, self.current["dim_date"])),
+            **self.head,
+        )
+        self.put(self.pipeline.ingestion, manifest_key(self.batch), extracted.to_json())
         self.put(self.pipeline.processed, publication_key(self.batch), published.to_json())
-        self.put(self.pipeline.ingestion, manifest_key(self.batch), manifest(self.batch).to_json())
         return published
 
     def put(self, bucket, key, body):
@@ -79,7 +106,7 @@ class FakeLake:
     def list_files(self):
         """Write the listing of what the lake holds now."""
         tables = {name: tuple(files) for name, files in self.files.items()}
-        listing = Listing(1, self.batch, TIME, TIME, tables)
+        listing = Listing(FORMAT, self.batch, TIME, TIME, tables, self.lake)
         self.put(self.pipeline.processed, listing_key(self.batch), listing.to_json())
 
     def _write(self, table, rows, before):

@@ -88,7 +88,9 @@ def dump(url):
     selects = {
         name: f"select t::text from {name} t" for name in (*STAR_TABLES, *(f"etl.{name}" for name in OWN), *SHOWN)
     }
-    selects["etl.batch"] = "select (batch, snapshot_time, published_at)::text as t from etl.batch"
+    columns = "batch, snapshot_time, published_at, publication_digest, lake, time_zone"
+    selects["etl.batch"] = f"select ({columns})::text as t from etl.batch"
+    selects["etl.owner"] = "select (lake, lake_bucket, star_schema)::text as t from etl.owner"
     statement = " union all ".join(
         f"select '{name}', count(*), md5(string_agg(t, e'\\n' order by t collate \"C\")) from ({select}) r(t)"
         for name, select in selects.items()
@@ -108,5 +110,11 @@ def use_warehouse(pipeline, url):
 def empty(url):
     """Delete everything that loads have written."""
     with psycopg.connect(url) as connection:
-        for name in ("etl.verification", *(f"etl.{name}" for name in OWN), "etl.batch", *reversed(STAR_TABLES)):
+        for name in (
+            "etl.verification",
+            *(f"etl.{name}" for name in OWN),
+            "etl.batch",
+            "etl.owner",
+            *reversed(STAR_TABLES),
+        ):
             connection.execute(f"delete from {name}")

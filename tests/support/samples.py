@@ -1,18 +1,17 @@
 """Documents of the batch protocol as they look in production."""
 
+from datetime import datetime
+
 from contracts.batch import Manifest, Part, Shape, SourceIdentity, TableExtract, Witness
 from contracts.document import FORMAT
 from contracts.publication import DataFile, Publication, TablePublication
 from contracts.source import SOURCE_TABLES
 from contracts.star import LAKE_TABLES
-from lambdas.extract.source import ColumnFound
+from lambdas.extract.catalog import ColumnFound, Relation
+from lambdas.extract.source import Position
 
 LAKE = "0123456789abcdef0123456789abcdef"
 TIME = "2026-11-20T09:00:00.123456+00:00"
-SCHEMA = {
-    table.name: {c.name: ColumnFound(c.name, c.type.source[0], c.name == table.key) for c in table.columns}
-    for table in SOURCE_TABLES.values()
-}
 SOURCE = SourceIdentity(system_identifier="7412345678901234567", timeline=1, database_oid=16384)
 
 
@@ -38,6 +37,21 @@ def extract(table: str, *, read: str = "whole", rows: int = 3, sha256: str = "ab
 def shape(table: str, relation: int = 16500) -> Shape:
     columns = SOURCE_TABLES[table].columns
     return Shape(relation, tuple(f"{n} {c.name} {c.type.source[0]}" for n, c in enumerate(columns, 1)), ())
+
+
+#: Tables as the source's catalog describes them.
+SCHEMA = {
+    table.name: Relation(
+        shape(table.name), {c.name: ColumnFound(c.name, c.type.source[0], c.name == table.key) for c in table.columns}
+    )
+    for table in SOURCE_TABLES.values()
+}
+
+
+def position(
+    horizon: int = 1001, next_xid: int = 1001, identity: SourceIdentity = SOURCE, started: str = TIME
+) -> Position:
+    return Position(identity, horizon, next_xid, datetime.fromisoformat(TIME), started, "UTC", 4711)
 
 
 def manifest(batch: int, *, reason: str = "first batch", horizon: int = 1000, **tables: TableExtract) -> Manifest:

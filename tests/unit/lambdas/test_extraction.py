@@ -1,6 +1,6 @@
 """What an extraction decides to read."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import pytest
 
@@ -8,29 +8,32 @@ from contracts.batch import Manifest, Part, SourceIdentity
 from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from lambdas.errors import SourceSchemaError
-from lambdas.extract.extraction import (
-    Outcome,
-    adds_nothing,
-    build_manifest,
-    is_read_whole,
-    plan,
-    why_everything,
-)
+from lambdas.extract.catalog import ColumnFound, Relation, normalise_type
+from lambdas.extract.extraction import Outcome, is_read_whole, plan
+from lambdas.extract.manifest import adds_nothing, build_manifest
 from lambdas.extract.schema import check_schema
-from lambdas.extract.source import COMPARABLE_AGE, ColumnFound, Survey, normalise_type
-from tests.support.samples import SCHEMA, SOURCE, extract, manifest
+from lambdas.extract.source import COMPARABLE_AGE, Survey
+from lambdas.extract.trust import why_everything
+from tests.support.samples import LAKE, SCHEMA, SOURCE, TIME, extract, manifest, position, shape
 
 
 class FakeSnapshot:
-    def __init__(self, *, changed=(), identity=SOURCE, horizon=1001, next_xid=1001, schema=SCHEMA):
-        self._changed, self._position, self._schema = changed, (identity, horizon, next_xid), schema
+    def __init__(self, *, changed=(), schema=SCHEMA, moved=(), started=TIME, versions=None):
+        self._changed, self._schema, self._moved, self._started = changed, schema, moved, started
+        self.versions = versions or {}
         self.horizons = set()
 
     def position(self):
-        return (*self._position, datetime(2026, 11, 20, 9, tzinfo=UTC))
+        return position(started=self._started)
 
-    def columns(self):
+    def catalog(self):
         return self._schema
+
+    def moved(self, tables):
+        return [name for name in tables if name in self._moved]
+
+    def versions_since(self, table, since, horizon, keys):
+        return self.versions.get(table.name, [(3, 995), (2, 991)])
 
     def survey(self, table, horizon, *, count_changed):
         self.horizons.add(horizon)
@@ -58,7 +61,7 @@ def test_changed_rows_are_read_incrementally_and_reference_tables_whole_with_the
     todo = plan(FakeSnapshot(changed={"sales_order", "department"}), manifest(7), seconds=0)
     assert todo.batch == 8 and not todo.reason
     assert todo.todo.since == 1000
-    assert {name: is_read_whole(SOURCE_TABLES[name], 1000) for name in todo.todo.tables} == {
+    assert {name: is_read_whole(SOURCE_TABLES[name], todo.todo) for name in todo.todo.tables} == {
         "sales_order": False,
         "department": True,
         "staff": True,
@@ -83,11 +86,11 @@ def test_g1_a_horizon_that_cannot_be_trusted_leads_to_one_full_batch(identity, h
 
 
 def test_g10_every_difference_of_the_schema_is_named_before_anything_is_read():
-    schema = {name: dict(columns) for name, columns in SCHEMA.items()}
+    schema = {name: replace(relation, columns=dict(relation.columns)) for name, relation in SCHEMA.items()}
     del schema["design"]
-    del schema["staff"]["email_address"]
-    schema["payment"]["paid"] = ColumnFound("paid", "text", False)
-    schema["address"]["address_id"] = ColumnFound("address_id", "integer", False)
+    del schema["staff"].columns["email_address"]
+    schema["payment"].columns["paid"] = ColumnFound("paid", "text", False)
+    schema["address"].columns["address_id"] = ColumnFound("address_id", "integer", False)
     snapshot = FakeSnapshot(schema=schema)
     with pytest.raises(SourceSchemaError) as refused:
         plan(snapshot, None)
@@ -102,8 +105,8 @@ def test_g10_every_difference_of_the_schema_is_named_before_anything_is_read():
 
 
 def test_g10_columns_and_tables_that_the_contract_does_not_know_are_no_error():
-    schema = {**SCHEMA, "parrot": {}, "staff": {**SCHEMA["staff"], "nickname": ColumnFound("nickname", "text", False)}}
-    check_schema(schema)
+    columns = {**SCHEMA["staff"].columns, "nickname": ColumnFound("nickname", "text", False)}
+    check_schema({**SCHEMA, "parrot": Relation(shape("staff")), "staff": replace(SCHEMA["staff"], columns=columns)})
 
 
 def test_rows_that_the_previous_batch_held_already_make_no_batch():
@@ -120,7 +123,8 @@ def test_rows_that_the_previous_batch_held_already_make_no_batch():
 def test_manifest_says_what_was_read():
     todo = plan(FakeSnapshot(changed={"sales_order"}), manifest(7))
     parts = {"sales_order": (Part("k1", 10, 2, "aa"), Part("k2", 10, 1, "bb"))}
-    written = build_manifest(todo, Outcome(reads={"sales_order": "changed"}, parts=parts))
+    outcome = Outcome(reads={"sales_order": "changed"}, parts=parts)
+    written = build_manifest(todo, outcome, lake=LAKE, extracted_at=TIME, witnesses={})
     assert written.batch == 8 and written.previous == 7 and written.horizon == 1001
     assert written.tables["sales_order"].rows == 3 and written.tables["payment"].read == "nothing"
     assert Manifest.from_json(written.to_json(), manifest_key(8)) == written

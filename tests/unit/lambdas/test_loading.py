@@ -6,8 +6,9 @@ import pytest
 
 from contracts.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
+from lambdas.load.custody import check_follows
 from lambdas.load.ddl import views
-from lambdas.load.loading import check_follows, load_publication
+from lambdas.load.loading import load_publication
 from lambdas.load.places import Places
 from lambdas.load.script import render
 from local.home import ROOT
@@ -16,6 +17,8 @@ from tests.support.samples import publication, table_publication
 
 class FakeLake:
     """Three rows in every table."""
+
+    bucket = "processed"
 
     def __init__(self, lose=0):
         self.lose = lose
@@ -29,7 +32,8 @@ class FakeWarehouse:
         self.last, self.written, self.committed = last, [], []
 
     @contextmanager
-    def batch(self, published):
+    def batch(self, published, bucket):
+        assert bucket == FakeLake.bucket
         is_next = self.last == published.first - 1
         yield self if is_next else None
         if is_next:

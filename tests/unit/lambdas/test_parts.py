@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 
 from contracts.errors import StorageError
 from lambdas.extract import parts as parts_module
+from lambdas.extract.copying import Chunk
 from lambdas.extract.parts import write_parts
-from lambdas.extract.source import Chunk
 
 
 class FakeS3:

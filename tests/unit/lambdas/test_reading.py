@@ -1,7 +1,7 @@
 """Reading that stops when time is up and goes on later, against a model of a database with open transactions."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,10 +13,13 @@ from contracts.checksum import mix
 from contracts.layout import manifest_key
 from contracts.source import SOURCE_TABLES
 from lambdas.errors import SourceReadError
-from lambdas.extract.extraction import build_manifest, plan
+from lambdas.extract.catalog import ColumnFound
+from lambdas.extract.copying import Chunk
+from lambdas.extract.extraction import plan
+from lambdas.extract.manifest import build_manifest
 from lambdas.extract.reading import read
-from lambdas.extract.source import Chunk, Survey
-from tests.support.samples import SCHEMA, SOURCE
+from lambdas.extract.source import Survey
+from tests.support.samples import LAKE, SCHEMA, TIME, position
 
 #: Two that are read incrementally, and two that are read whole, together.
 TABLES = ("sales_order", "payment", "staff", "department")
@@ -65,10 +68,13 @@ class Snapshot:
         self.horizon = min(database.open, default=self.next_xid)
 
     def position(self):
-        return SOURCE, self.horizon, self.next_xid, datetime(2026, 11, 20, 9, tzinfo=UTC)
+        return position(self.horizon, self.next_xid)
 
-    def columns(self):
+    def catalog(self):
         return SCHEMA
+
+    def moved(self, tables):
+        return []
 
     def survey(self, table, horizon, *, count_changed):
         rows = self.rows[table.name]
@@ -133,7 +139,7 @@ def _run(database, store, previous, patience, seconds=10**9):
     outcome = read(snapshot, todo, store.writer(todo.batch), lambda: next(questions) >= patience)
     if todo.is_optional and outcome.is_empty:
         return None, snapshot
-    written = build_manifest(todo, outcome)
+    written = build_manifest(todo, outcome, lake=LAKE, extracted_at=TIME, witnesses={})
     assert Manifest.from_json(written.to_json(), manifest_key(written.batch)) == written
     return written, snapshot
 
@@ -210,10 +216,15 @@ def test_a_source_that_changed_its_columns_is_begun_again():
         database.perform(("put", "sales_order", key, key))
     previous, _ = _run(database, store, None, patience=0, seconds=0)
     changed = Snapshot(database)
-    changed.columns = lambda: {
+    sales = SCHEMA["sales_order"]
+    changed.catalog = lambda: {
         **SCHEMA,
-        "sales_order": {**SCHEMA["sales_order"], "colour": SCHEMA["design"]["design_name"]},
+        "sales_order": replace(
+            sales,
+            columns={**sales.columns, "colour": ColumnFound("colour", "text", False)},
+            shape=replace(sales.shape, columns=(*sales.shape.columns, "12 colour text")),
+        ),
     }
     todo = plan(changed, previous)
-    assert todo.first == todo.batch == 2 and "columns of sales_order changed" in todo.reason
+    assert todo.first == todo.batch == 2 and "while the batch was being read, sales_order: its columns" in todo.reason
     assert set(todo.todo.tables) == set(SOURCE_TABLES)

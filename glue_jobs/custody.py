@@ -1,0 +1,41 @@
+"""Whether batches and publications belong together: a lake takes only what its own extraction has handed to it."""
+
+from contracts.batch import Manifest
+from contracts.document import digest
+from contracts.errors import CustodyError
+from contracts.layout import manifest_key, publication_key
+from contracts.publication import Publication
+from contracts.store import Bucket
+
+
+def check_lake(manifest: Manifest, previous: Publication | None) -> None:
+    """Check that a batch is of the same lake as the publication before it, where both say so.
+
+    Raises
+    ------
+    CustodyError
+        When it is another's. Nothing was committed.
+    """
+    if previous and manifest.lake and previous.lake and manifest.lake != previous.lake:
+        raise CustodyError(
+            f"Batch {manifest.batch} is of lake {manifest.lake}, and {publication_key(previous.batch)} of lake {previous.lake}. "
+            f"Nothing of the batch was committed. Let the job read the ingestion bucket that belongs to its processed one, or "
+            f"give the new lake a processed bucket and a database of its own."
+        )
+
+
+def check_published(ingestion: Bucket, publication: Publication) -> None:
+    """Check that the manifest of a published batch, where there still is one, is the one that was published.
+
+    Raises
+    ------
+    CustodyError
+        When it is another. Nothing was committed.
+    """
+    key = manifest_key(publication.batch)
+    if not publication.manifest or ingestion.size(key) is None or digest(ingestion.get(key)) == publication.manifest:
+        return
+    raise CustodyError(
+        f"{key} is not the manifest that {publication_key(publication.batch)} was made of. Nothing was committed. Restore the "
+        f"object from its previous version; if the bucket is another lake's, let the job read its own."
+    )

@@ -1,0 +1,92 @@
+"""Pending batches in order; where one cannot be brought in, the next full batch takes the place of all before it."""
+
+from collections.abc import Callable, Mapping
+
+from contracts.batch import Manifest
+from contracts.errors import DamagedDocumentError
+from contracts.publication import Publication, Superseded
+from contracts.store import Bucket, newest_publication_number, next_full_batch, read_publication, whole_batches
+from glue_jobs.custody import check_published
+from glue_jobs.errors import ConflictError, OvertakenError, TransformError
+from glue_jobs.publish import publish
+from glue_jobs.workplace import Workplace
+
+#: Characters of a reason that are kept.
+REASON = 500
+
+
+def bring_pending(
+    ingestion: Bucket, processed: Bucket, workplace: Callable[[], Workplace], log: Callable[[str], None]
+) -> None:
+    """Publish every whole batch that has no publication.
+
+    Parameters
+    ----------
+    workplace
+        Called when there is something to do.
+
+    Raises
+    ------
+    TransformError, DamagedDocumentError
+        When a batch cannot be brought in and no full one follows it.
+    CustodyError
+        When batches and publications do not belong together. Nothing was committed.
+    """
+    published = newest_publication_number(processed)
+    previous = read_publication(processed, published) if published else None
+    if previous:
+        check_published(ingestion, previous)
+    while _bring_next(ingestion, processed, previous, workplace, log):
+        published = newest_publication_number(processed)
+        previous = read_publication(processed, published) if published else None
+
+
+def _bring_next(
+    ingestion: Bucket,
+    processed: Bucket,
+    previous: Publication | None,
+    workplace: Callable[[], Workplace],
+    log: Callable[[str], None],
+) -> bool:
+    """Publish the next batch, or the full one that takes its place; return whether there was any."""
+    published, reasons, manifest = previous.batch if previous else 0, dict[int, str](), None
+    while True:
+        try:
+            manifest = manifest or next(whole_batches(ingestion, published), None)
+            if manifest is None:
+                return False
+            publish(workplace(), manifest, previous, log, left_out(manifest, published, reasons))
+            return True
+        except ConflictError:
+            raise
+        except (TransformError, DamagedDocumentError) as error:
+            if isinstance(error, OvertakenError) and newest_publication_number(processed) > published:
+                log(str(error))
+                return True
+            # A batch that is overtaken by one that is not published was left out by a run that has died.
+            full = next_full_batch(ingestion, manifest.batch if manifest else published)
+            if full is None:
+                raise
+            reasons[manifest.batch if manifest else published + 1] = str(error)
+            manifest = full
+            for batch in left_out(full, published, reasons):
+                log(f"batch {batch.batch}: left out, batch {full.batch} holds everything: {batch.reason}")
+
+
+def left_out(manifest: Manifest, published: int, reasons: Mapping[int, str]) -> tuple[Superseded, ...]:
+    """Return the batches whose place a full one takes: those that failed, and those that were to follow them.
+
+    Parameters
+    ----------
+    published
+        Number of the newest publication.
+    reasons
+        Why batches could not be brought in, by their numbers; empty when none has failed.
+    """
+    if not reasons:
+        return ()
+    cause = min(reasons)
+    return tuple(
+        Superseded(number, reasons.get(number, f"was left out together with batch {cause}")[:REASON])
+        for number in range(published + 1, manifest.first)
+    )

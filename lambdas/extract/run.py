@@ -1,0 +1,240 @@
+"""One extraction: from the newest manifest to the next one."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import psycopg
+
+from contracts.batch import Manifest, Part
+from contracts.errors import DuplicateNumberError
+from contracts.layout import PUBLICATION_PREFIX, manifest_key
+from contracts.metrics import HORIZON_HELD_BACK
+from contracts.source import SOURCE_TABLES
+from contracts.store import Bucket, newest_manifest, newest_publication_number, read_publication
+from lambdas.errors import SourceMovedError
+from lambdas.extract import witness
+from lambdas.extract.catalog import read_catalog
+from lambdas.extract.copying import Chunk
+from lambdas.extract.event import Request
+from lambdas.extract.extraction import Outcome, Plan, plan
+from lambdas.extract.guest import Guest
+from lambdas.extract.manifest import adds_nothing, build_manifest, news
+from lambdas.extract.parts import write_parts
+from lambdas.extract.reading import Write, read
+from lambdas.extract.settings import ExtractSettings
+from lambdas.extract.source import Snapshot, explained, open_snapshot
+from lambdas.observability import MetricUnit, logger, metrics
+from lambdas.postgres import connect
+from lambdas.secret import read_connection_details
+
+#: How often an extraction begins again because the source's tables moved, or because it lost the race and was asked for more.
+ATTEMPTS = 3
+
+
+class _GaveWayError(Exception):
+    """Somebody waits for a table that is being read, and nothing of this reading can be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When a run must stop.
+
+    Attributes
+    ----------
+    started
+        Of the monotonic clock.
+    budget_seconds
+        After how long reading stops where it can.
+    end_seconds
+        After how long it must end.
+    """
+
+    started: float
+    budget_seconds: float
+    end_seconds: float
+
+    @property
+    def is_time_up(self) -> bool:
+        """Whether reading must stop where it can."""
+        return time.monotonic() - self.started > self.budget_seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it must end."""
+        return time.monotonic() - self.started > self.end_seconds
+
+
+def extract(
+    settings: ExtractSettings,
+    request: Request = Request(),
+    *,
+    seconds: float | None = None,
+    end_seconds: float | None = None,
+) -> dict[str, Any]:
+    """Read one snapshot and commit it as the next batch, if it holds anything new or something is asked for.
+
+    Parameters
+    ----------
+    request
+        What is asked for. A run that was invoked to continue a batch that is whole meanwhile does nothing; one that was
+        retried goes on from the newest manifest, and the slower one of two loses the race. What is asked for and is lost
+        with the race is tried again.
+    seconds, end_seconds
+        After how long reading stops where it can, by default the setting; and after how long it must end, by default then.
+    """
+    budget = settings.time_budget_seconds if seconds is None else seconds
+    clock = Clock(time.monotonic(), budget, budget if end_seconds is None else end_seconds)
+    for attempt in range(1, ATTEMPTS + 1):
+        is_last = attempt == ATTEMPTS or (attempt > 1 and clock.is_time_up)
+        try:
+            return _extract_once(settings, request, clock)
+        except SourceMovedError as error:
+            if is_last:
+                raise
+            logger.warning(f"reading again: {error}")
+        except DuplicateNumberError as error:
+            if is_last or not request.is_particular:
+                return _no_batch(f"lost the race: {error}; what changed arrives with the next batch")
+            logger.warning(f"trying again: {error}")
+        except _GaveWayError:
+            reason = "gave way to a command that waits for a table that was being read; the next run reads again"
+            return _no_batch(reason) | {"gave_way": True}
+    raise AssertionError("unreachable")
+
+
+def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> dict[str, Any]:
+    client = boto3.client("s3")
+    bucket, processed = Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
+    previous = newest_manifest(bucket)
+    if request.continues is not None and not (previous and previous.unfinished):
+        return _no_batch(f"the batch that manifest {request.continues} left unfinished is whole")
+    published = _newer_publication(processed, previous)
+    with closing(_connect(settings)) as connection:
+        with open_snapshot(
+            connection,
+            schema=settings.source_schema,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+            lock_timeout_seconds=settings.lock_timeout_seconds,
+        ) as snapshot:
+            extracted_at = datetime.now(UTC).isoformat(timespec="microseconds")
+            todo = plan(snapshot, previous, request, clock.budget_seconds, published=published)
+            metrics.add_metric(HORIZON_HELD_BACK, MetricUnit.Seconds, todo.held_back_seconds)
+            done = _read(snapshot, todo, bucket, settings, clock)
+            if todo.is_optional and done.is_empty:
+                return _no_batch("nothing changed")
+            before = None if todo.reason or todo.continues else previous
+            witnesses = witness.take(snapshot, todo.position, before, done.keys)
+        _check_shapes(connection, settings.source_schema, todo)
+    for warning in news(todo, previous):
+        logger.warning(warning)
+    lake = _lake(processed, previous, published)
+    manifest = build_manifest(todo, done, lake=lake, extracted_at=extracted_at, witnesses=witnesses)
+    if adds_nothing(manifest, previous):
+        return _no_batch("nothing changed: the rows read again were in the previous batch")
+    bucket.put_once(manifest_key(manifest.batch), manifest.to_json())
+    return {
+        "batch": manifest.batch,
+        "is_whole": manifest.unfinished is None,
+        "reason": manifest.reason or "; ".join(f"{name} is read whole: {why}" for name, why in todo.reasons.items()),
+        "rows": {name: extract.rows for name, extract in manifest.tables.items() if extract.rows},
+    }
+
+
+def _connect(settings: ExtractSettings) -> psycopg.Connection[Any]:
+    details = read_connection_details(boto3.client("secretsmanager"), settings.source_secret)
+    return connect(
+        details,
+        what="source",
+        secret_id=settings.source_secret,
+        tls=settings.source_tls,
+        application_name="totesys-extract",
+    )
+
+
+def _newer_publication(processed: Bucket, previous: Manifest | None) -> int:
+    """Return the number of the lake's newest publication if it is newer than the newest manifest, else 0."""
+    newest = previous.batch if previous else 0
+    return newest_publication_number(processed) if processed.keys_after(PUBLICATION_PREFIX, newest, limit=1) else 0
+
+
+def _lake(processed: Bucket, previous: Manifest | None, published: int) -> str:
+    """Return the lake's name: that of the batch before, or of its newest publication, or a new one."""
+    if published:
+        return read_publication(processed, published).lake or uuid.uuid4().hex
+    return (previous.lake if previous else "") or uuid.uuid4().hex
+
+
+def _read(snapshot: Snapshot, todo: Plan, bucket: Bucket, settings: ExtractSettings, clock: Clock) -> Outcome:
+    """Read what is planned; give way to who waits: a reading that can stop anywhere stops, another one is given up.
+
+    Raises
+    ------
+    _GaveWayError
+        When nothing of the reading can be kept.
+    """
+    with closing(Guest(lambda: _connect(settings), todo.position.backend_pid, settings.give_way_seconds)) as guest:
+
+        def is_time_up() -> bool:
+            if not guest.must_give_way():
+                return clock.is_time_up
+            if not todo.in_order:
+                raise _GaveWayError
+            logger.warning("gives way to a command that waits for a table; what was read is kept")
+            return True
+
+        def is_over() -> bool:
+            if guest.must_give_way():
+                raise _GaveWayError
+            return clock.is_over
+
+        return read(snapshot, todo, _writer(bucket, todo, settings), is_time_up=is_time_up, is_over=is_over)
+
+
+def _check_shapes(connection: psycopg.Connection[Any], schema: str, todo: Plan) -> None:
+    """Check, when all is read, that the tables still are what the snapshot saw.
+
+    Labels of enums can be renamed, and tables attached, without any lock that reading would keep out.
+
+    Raises
+    ------
+    SourceMovedError
+        Naming the tables.
+    """
+    with explained("the system catalog"), connection.transaction():
+        now = read_catalog(connection, schema)
+    moved = [name for name in SOURCE_TABLES if name not in now or now[name].shape != todo.shapes[name]]
+    if moved:
+        raise SourceMovedError(
+            f"The columns, labels or children of {', '.join(moved)} changed while they were read. Nothing was committed; the "
+            f"next run reads again."
+        )
+
+
+def _writer(bucket: Bucket, todo: Plan, settings: ExtractSettings) -> Write:
+    attempt = uuid.uuid4().hex[:12]
+    suffix = "csv.gz" if settings.compress_parts else "csv"
+
+    def write(table: str, chunks: Iterator[Chunk], layout: Callable[..., str], first_part: int) -> tuple[Part, ...]:
+        parts = write_parts(
+            bucket.client,
+            bucket.name,
+            chunks,
+            lambda part: layout(table, todo.position.snapshot_time, todo.batch, attempt, first_part + part - 1, suffix),
+            settings.part_bytes,
+            compress=settings.compress_parts,
+        )
+        if parts:
+            logger.info("table read", table=table, parts=len(parts), rows=sum(p.rows for p in parts))
+        return parts
+
+    return write
+
+
+def _no_batch(reason: str) -> dict[str, Any]:
+    return {"batch": None, "is_whole": True, "reason": reason, "rows": {}}

@@ -1,0 +1,53 @@
+"""Whether what the previous batch saw can be built upon, or must be read anew."""
+
+from collections.abc import Mapping
+
+from contracts.batch import Manifest, Shape, SourceIdentity
+from contracts.source import SOURCE_TABLES
+from lambdas.extract.source import COMPARABLE_AGE
+
+_IDENTITY = {"system_identifier": "cluster", "timeline": "timeline", "database_oid": "database"}
+
+
+def why_everything(previous: Manifest | None, identity: SourceIdentity, horizon: int, next_xid: int) -> str:
+    """Return why this extraction must read everything, or "" when the previous horizon can be trusted."""
+    if previous is None:
+        return "first batch"
+    for attribute, what in _IDENTITY.items():
+        before, now = getattr(previous.source, attribute), getattr(identity, attribute)
+        if before != now:
+            return f"the source is another {what} than before ({before}, now {now})"
+    if horizon < previous.horizon:
+        return "the horizon went backwards"
+    if next_xid - previous.comparable_from > COMPARABLE_AGE:
+        return "the previous horizon is too old to compare transaction ids"
+    if any(extract.shape is None for extract in previous.tables.values()):
+        return f"the manifest before is of format {previous.format}, which does not tell what the tables were"
+    return ""
+
+
+def why_again(previous: Manifest, changes: Mapping[str, str]) -> str:
+    """Return why an unfinished batch cannot be continued, or ""."""
+    if previous.unfinished is None or not changes:
+        return ""
+    return "while the batch was being read, " + "; ".join(f"{name}: {change}" for name, change in changes.items())
+
+
+def changes(previous: Manifest, shapes: Mapping[str, Shape]) -> dict[str, str]:
+    """Return, for each table that is another one than at the previous batch, what has changed."""
+    found = {}
+    for name in SOURCE_TABLES:
+        before, now = previous.tables[name].shape, shapes[name]
+        if before is not None and before != now:
+            found[name] = _difference(before, now)
+    return found
+
+
+def _difference(before: Shape, now: Shape) -> str:
+    if before.relation != now.relation:
+        return f"it is another table than before (oid {before.relation}, now {now.relation})"
+    if before.columns != now.columns:
+        gone = [column for column in before.columns if column not in now.columns]
+        come = [column for column in now.columns if column not in before.columns]
+        return f"its columns were {'; '.join(gone) or 'fewer'} and are {'; '.join(come) or 'fewer'}"
+    return f"other tables inherit from it than before ({len(before.children)}, now {len(now.children)})"

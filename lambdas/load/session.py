@@ -1,0 +1,51 @@
+"""One connection to the warehouse, and how often it is tried to do something with one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import boto3
+from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from lambdas.errors import DatabaseUnreachableError, WarehouseBusyError
+from lambdas.load.settings import LoadSettings
+from lambdas.load.warehouse import Warehouse
+from lambdas.observability import logger
+from lambdas.postgres import connect
+from lambdas.secret import read_connection_details
+
+#: How often a connection that was lost, or a lock that others held, is tried.
+ATTEMPTS = 10
+#: Seconds that must remain for another publication to be begun.
+RESERVE_SECONDS = 60
+
+
+def attempts(remaining_seconds: Callable[[], float]) -> Retrying:
+    """Return the attempts at something that another session or a lost connection may spoil."""
+    return Retrying(
+        retry=retry_if_exception_type((WarehouseBusyError, DatabaseUnreachableError)),
+        wait=wait_exponential_jitter(initial=0.5, max=20),
+        stop=lambda state: state.attempt_number >= ATTEMPTS or remaining_seconds() <= RESERVE_SECONDS,
+        before_sleep=lambda state: logger.warning(
+            "trying again", attempt=state.attempt_number, detail=str(state.outcome.exception() if state.outcome else "")
+        ),
+        reraise=True,
+    )
+
+
+@contextmanager
+def open_warehouse(settings: LoadSettings) -> Iterator[Warehouse]:
+    """Connect to the warehouse, and make and check what it must have."""
+    details = read_connection_details(boto3.client("secretsmanager"), settings.warehouse_secret)
+    connection = connect(
+        details,
+        what="warehouse",
+        secret_id=settings.warehouse_secret,
+        tls=settings.warehouse_tls,
+        application_name="totesys-load",
+        is_written=True,
+    )
+    with closing(connection):
+        connection.autocommit = True
+        warehouse = Warehouse(connection, settings.places, settings.limits)
+        warehouse.prepare()
+        yield warehouse

@@ -1,0 +1,115 @@
+"""What can be asked of an extraction, and what it does when documents are lost, late or somebody else's."""
+
+import json
+
+import boto3
+import pytest
+
+from contracts.layout import manifest_key, publication_key
+from contracts.source import SOURCE_TABLES
+from contracts.store import Bucket
+from lambdas.errors import EventError
+from tests.support.lake import FakeLake
+from tests.support.publications import publish_some
+
+
+def _manifest(pipeline, batch):
+    return pipeline.document(pipeline.ingestion, manifest_key(batch))
+
+
+def test_everything_is_read_when_it_is_asked_for(pipeline):
+    pipeline.extract()
+    assert pipeline.extract()["batch"] is None
+    outcome = pipeline.extract(read="everything")
+    assert outcome["batch"] == 2 and outcome["reason"] == "everything was asked for"
+    tables = _manifest(pipeline, 2)["tables"]
+    assert all(table["read"] == "whole" and table["rows"] == table["source_count"] for table in tables.values())
+    assert _manifest(pipeline, 2)["lake"] == _manifest(pipeline, 1)["lake"] != ""
+
+
+def test_single_tables_are_read_when_they_are_asked_for(pipeline):
+    pipeline.extract()
+    outcome = pipeline.extract(read=["payment", "staff"])
+    assert "payment is read whole: it was asked for" in outcome["reason"]
+    tables = _manifest(pipeline, 2)["tables"]
+    assert {name for name, table in tables.items() if table["read"] == "whole"} == {"payment", "staff", "department"}
+
+
+@pytest.mark.parametrize("read", ["all", ["parrot"], [7], {"payment": True}, 1])
+def test_an_event_that_asks_for_something_else_is_explained(pipeline, read):
+    with pytest.raises(EventError, match="The event asks for all rows of"):
+        pipeline.extract(read=read)
+    assert pipeline.keys(pipeline.ingestion) == []
+
+
+@pytest.mark.parametrize("request_", [{"keys": "all"}, {"read": "everything"}], ids=["keys", "read"])
+def test_what_was_asked_for_and_lost_with_the_race_is_tried_again(pipeline, monkeypatch, request_):
+    pipeline.extract()
+    plain, raced = Bucket.put_once, []
+
+    def late(bucket, key, data):
+        if not raced:
+            raced.append(key)
+            with pipeline.source() as connection:
+                connection.execute("update payment set paid = not paid where payment_id = 1")
+            assert pipeline.extract()["batch"] == 2
+        return plain(bucket, key, data)
+
+    monkeypatch.setattr(Bucket, "put_once", late)
+    assert pipeline.extract(**request_)["batch"] == 3
+    tables = _manifest(pipeline, 3)["tables"]
+    if "keys" in request_:
+        assert all(table["key_parts"] is not None for table in tables.values())
+    else:
+        assert all(table["read"] == "whole" for table in tables.values())
+
+
+def test_g2_a_manifest_whose_answer_was_lost_is_the_runs_own(pipeline, monkeypatch, capsys):
+    import botocore.httpsession
+
+    plain, lost = botocore.httpsession.URLLib3Session.send, []
+
+    def send(self, request):
+        answer = plain(self, request)
+        if request.method == "PUT" and "/batches/" in request.url and not lost:
+            lost.append(request.url)
+            raise botocore.exceptions.ConnectionClosedError(endpoint_url=request.url)
+        return answer
+
+    monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", send)
+    assert pipeline.extract()["batch"] == 1 and lost
+    assert '"BatchesCommitted"' in capsys.readouterr().out
+
+
+def test_g5_an_ingestion_bucket_that_lost_its_batches_goes_on_after_the_lake(pipeline):
+    lake = FakeLake(pipeline)
+    publish_some(lake)
+    for key in pipeline.keys(pipeline.ingestion):
+        pipeline.s3.delete_object(Bucket=pipeline.ingestion, Key=key)
+    outcome = pipeline.extract()
+    assert outcome["batch"] == 4 and "the lake is at batch 3, and there is none" in outcome["reason"]
+    document = _manifest(pipeline, 4)
+    published = pipeline.document(pipeline.processed, publication_key(3))
+    assert document["first"] == 4 and document["lake"] == published["lake"] != ""
+    assert set(outcome["rows"]) <= set(SOURCE_TABLES)
+    assert pipeline.extract()["batch"] is None
+
+
+def test_g3_objects_of_strangers_beside_the_manifests_are_no_batches(pipeline):
+    for name in ("README.txt", "zzz", "00000001.json.bak", "archive/00000009.json"):
+        pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=f"batches/{name}", Body=b"x")
+    assert pipeline.extract()["batch"] == 1
+    with pipeline.source() as connection:
+        connection.execute("update payment set paid = not paid where payment_id = 1")
+    assert pipeline.extract()["batch"] == 2
+
+
+def test_g5_a_source_whose_clock_runs_ahead_does_not_hide_a_batch_that_waits(pipeline, capsys):
+    pipeline.extract()
+    document = _manifest(pipeline, 1)
+    document["snapshot_time"] = document["snapshot_time"].replace("20", "30", 1)  # some years ahead
+    boto3.client("s3").put_object(Bucket=pipeline.ingestion, Key=manifest_key(1), Body=json.dumps(document))
+    capsys.readouterr()
+    pipeline.extract()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"Unconfirmed"' in line]
+    assert 0 < lines[0]["Unconfirmed"][0] < 600

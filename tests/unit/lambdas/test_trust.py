@@ -1,0 +1,138 @@
+"""Whether the previous batch can be built upon: shapes of tables, and witnesses of the source's history."""
+
+from dataclasses import replace
+
+import pytest
+
+from contracts.batch import Witness
+from contracts.source import SOURCE_TABLES
+from lambdas.errors import SourceMovedError
+from lambdas.extract.event import Request
+from lambdas.extract.extraction import is_read_whole, plan
+from lambdas.extract.trust import changes, why_everything
+from lambdas.extract.witness import contradiction, take
+from tests.support.samples import SCHEMA, SOURCE, extract, manifest, position, shape
+from tests.unit.lambdas.test_extraction import FakeSnapshot
+
+LATER = "2026-11-21T09:00:00.000000+00:00"
+
+
+def _with_shape(name, **parts):
+    return {**SCHEMA, name: replace(SCHEMA[name], shape=replace(SCHEMA[name].shape, **parts))}
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ({"relation": 99}, "another table than before (oid 16500, now 99)"),
+        ({"columns": (*shape("payment").columns, "99 note text")}, "its columns were fewer and are 99 note text"),
+        (
+            {"columns": shape("payment").columns[:-1]},
+            "its columns were 12 counterparty_ac_number integer and are fewer",
+        ),
+        ({"children": (17,)}, "other tables inherit from it than before (0, now 1)"),
+    ],
+)
+def test_g1_a_table_that_is_another_one_is_read_whole_with_the_reason(parts, reason):
+    todo = plan(FakeSnapshot(schema=_with_shape("payment", **parts)), manifest(7))
+    assert reason in todo.reasons["payment"] and not todo.reason and not todo.is_optional
+    assert {n for n in todo.todo.tables if is_read_whole(SOURCE_TABLES[n], todo.todo)} == {"payment"}
+
+
+def test_g1_a_group_is_read_whole_when_one_of_it_is_another_one():
+    todo = plan(FakeSnapshot(schema=_with_shape("department", relation=99)), manifest(7), seconds=0)
+    assert set(todo.todo.tables) == {"department", "staff"}
+
+
+def test_g1_a_manifest_that_does_not_tell_the_shapes_leads_to_a_full_batch():
+    before = manifest(3, payment=replace(extract("payment"), shape=None))
+    assert "does not tell what the tables were" in why_everything(before, SOURCE, 1001, 1001)
+    assert changes(before, {name: shape(name) for name in SOURCE_TABLES}) == {}
+
+
+def test_g4_a_table_that_moved_after_the_snapshot_stops_the_plan():
+    with pytest.raises(SourceMovedError, match="payment changed as a whole"):
+        plan(FakeSnapshot(moved={"payment"}), manifest(7))
+
+
+def test_what_is_asked_for_is_read_whole():
+    everything = plan(FakeSnapshot(), manifest(7), Request(everything=True))
+    assert everything.reason == "everything was asked for" and set(everything.todo.tables) == set(SOURCE_TABLES)
+    some = plan(FakeSnapshot(), manifest(7), Request(tables=frozenset({"payment"})), seconds=0)
+    assert some.reasons == {"payment": "it was asked for"} and some.todo.tables == {"payment": None}
+    assert some.todo.whole == ("payment",) and not some.is_optional
+
+
+def test_g5_batches_that_the_ingestion_bucket_lost_are_followed_by_a_full_one_after_the_lake():
+    for previous, text in ((None, "there is none"), (manifest(2), "the newest is 2")):
+        todo = plan(FakeSnapshot(), previous, published=5)
+        assert todo.batch == todo.first == 6 and "the lake is at batch 5" in todo.reason and text in todo.reason
+
+
+@pytest.mark.parametrize(
+    ("rows", "contradicts"),
+    [
+        ([(3, 995), (2, 991)], False),
+        ([(3, 1000), (2, 991)], False),  # changed since
+        ([(2, 991)], False),  # one is deleted
+        ([(3, 995), (2, 991), (9, 1400)], False),  # new
+        ([(3, 995), (2, 991), (1, 999)], True),  # of a transaction that had ended: it would have been there
+        ([(3, 994), (2, 991)], True),  # as it was before
+        ([(3, 2), (2, 991)], True),
+        ([], True),  # all are gone
+    ],
+)
+def test_g1_a_server_started_anew_is_believed_only_what_the_batch_before_saw(rows, contradicts):
+    snapshot = FakeSnapshot(versions={"payment": rows})
+    before = manifest(3)
+    now = position(1500, 1500)
+    assert contradiction(snapshot, now, before) == ""  # the server ran all the time
+    restarted = replace(now, server_started=LATER)
+    found = contradiction(snapshot, restarted, before)
+    assert ("payment" in found) is contradicts
+    todo = plan(FakeSnapshot(versions={"payment": rows}, started=LATER), before)
+    assert bool(todo.reason) is contradicts
+
+
+class Versions:
+    """Row versions of every table, as (key, xmin) with xmin of 32 bits."""
+
+    def __init__(self, versions):
+        self.versions, self.scans = versions, 0
+
+    def newest_versions(self, table, limit):
+        self.scans += 1
+        return self.versions[:limit]
+
+    def versions_of(self, table, keys):
+        return [(key, xmin) for key, xmin in self.versions if key in keys]
+
+
+def _taken(versions, previous=None, read=None, horizon=2**32 + 1000):
+    snapshot = Versions(versions)
+    found = take(snapshot, position(horizon, horizon + 5), previous, read or {})
+    return found["payment"], snapshot.scans
+
+
+def test_a_witness_is_every_row_version_since_a_transaction():
+    full = 2**32
+    versions = [(key, 999 - key // 3) for key in range(60)]  # three rows a transaction, the newest first
+    found, _ = _taken(versions, read={"payment": None})
+    assert found.since == full + 994 and len(found.rows) == 18
+    assert all(xid >= found.since for _, xid in found.rows)
+    found, _ = _taken([(1, 1001), (2, 999)], read={"payment": None})  # at the horizon and after it nothing is certain
+    assert found.rows == ((2, full + 999),)
+    found, _ = _taken([(key, 990) for key in range(21)], read={"payment": None})
+    assert found == Witness(full + 991, ())
+
+
+def test_a_witness_is_kept_and_continued_without_scanning():
+    full = 2**32
+    before = manifest(3)
+    kept = Witness(full + 900, ((7, full + 950), (8, full + 940)))
+    tables = {name: replace(t, witness=kept) for name, t in before.tables.items()}
+    before = replace(before, tables=tables)
+    found, scans = _taken([(8, 980)], before, {"payment": (8,)})
+    assert found == Witness(full + 900, ((8, full + 980), (7, full + 950))) and scans == 0
+    assert _taken([], before, {}) == (kept, 0)
+    assert _taken([(1, 5)], before, {"payment": None})[1] == 1
