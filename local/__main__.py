@@ -51,15 +51,10 @@ def up(
     """Start the databases and the emulator, and deploy the CDK app."""
     from local.platform import Scale, Wishes, check_databases
     from local.platform import up as bring_up
+    from local.typed import parse_scale
 
-    wishes = Wishes(
-        source=source,
-        warehouse=warehouse,
-        warehouse_schema=warehouse_schema,
-        warehouse_purchase_orders=warehouse_purchase_orders,
-        ledger_schema=ledger_schema,
-        scale=parse_scale(scale) if scale else Scale(),
-    )
+    size = parse_scale(scale) if scale else Scale()
+    wishes = Wishes(source, warehouse, warehouse_schema, warehouse_purchase_orders, ledger_schema, size)
     place = Home(home)
     check_databases(wishes)
     with _exclusive(place), console.status("starting") as status:
@@ -85,6 +80,7 @@ def batch(
 ) -> None:
     """Move one batch, as the schedule does, and wait until it is loaded."""
     from local.batches import move_batch
+    from local.typed import parse_read
 
     with _status("moving a batch", as_json):
         outcome = move_batch(Home(home).platform(), parse_read(read) if read else None)
@@ -242,42 +238,6 @@ def demo(directory: Annotated[Path, typer.Option(help="Where the report goes.")]
 
     if not run_demo(directory, out):
         raise LocalError("Not every proof held; see the table above.")
-
-
-def parse_scale(text: str) -> Any:
-    """Read ``730``, ``730days`` or ``100000orders``.
-
-    Raises
-    ------
-    LocalError
-        When it is none of these.
-    """
-    from local.platform import DEFAULT_DAYS, Scale
-
-    match = re.fullmatch(r"(\d{1,9})\s*(d|days?|o|orders)?", text)
-    if not match or (number := int(match[1])) < 1:
-        raise LocalError(f"--scale {text} is not known: give days (730 or 730days) or orders (100000orders).")
-    return Scale(DEFAULT_DAYS, number) if (match[2] or "d").startswith("o") else Scale(number)
-
-
-def parse_read(text: str) -> str | list[str]:
-    """Read ``everything``, or names of tables with commas between them, as the extraction takes them in its event.
-
-    Raises
-    ------
-    LocalError
-        When it is neither, naming the tables that there are.
-    """
-    from contracts.source import SOURCE_TABLES
-
-    if text.strip() == "everything":
-        return "everything"
-    names = [name.strip() for name in text.split(",")]
-    if unknown := [name for name in names if name not in SOURCE_TABLES]:
-        raise LocalError(
-            f"--read {','.join(unknown)} is not known: give everything, or tables of {', '.join(SOURCE_TABLES)}."
-        )
-    return names
 
 
 @contextlib.contextmanager

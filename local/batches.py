@@ -52,10 +52,10 @@ def move_batch(platform: dict[str, str], read: str | list[str] | None = None) ->
     extract_seconds = round(time.monotonic() - started, 3)
     if batch is None:
         return _finish_pending(platform, outcome["reason"], extract_seconds)
-    execution = wait_for(platform, _started_by_event(platform, batch))
+    execution = wait_for(platform, started_by_event(platform, batch))
     stages = {"extract": extract_seconds, **_stage_seconds(platform, execution)}
     if following := _asked_for(platform, execution):
-        wait_for(platform, _started_by_event(platform, following))
+        wait_for(platform, started_by_event(platform, following))
     return describe(platform, batch, {**stages, "total": round(time.monotonic() - started, 3)})
 
 
@@ -173,8 +173,14 @@ def loaded_batch(platform: dict[str, str]) -> int:
     return int(row[0]) if row else 0
 
 
-def _started_by_event(platform: dict[str, str], batch: int) -> str:
-    """Find the execution that the manifest's event started."""
+def started_by_event(platform: dict[str, str], batch: int) -> str:
+    """Find the execution that a manifest's event started; return its ARN.
+
+    Raises
+    ------
+    BatchFailedError
+        When there is none for a while.
+    """
     machine = client(platform, "stepfunctions")
     deadline = time.monotonic() + EVENT_SECONDS
     while time.monotonic() < deadline:

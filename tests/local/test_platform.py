@@ -13,10 +13,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from contracts.layout import MANIFEST_PREFIX, PUBLICATION_PREFIX, manifest_key
-from contracts.store import Bucket
+from contracts.store import Bucket, read_manifest, read_publication
 from local.aws import client
-from local.batches import loaded_batch
+from local.batches import describe, invoke, loaded_batch, started_by_event, wait_for
 from local.cdk import Cdk
+from local.errors import BatchFailedError
 from local.home import ROOT, Home
 from local.oracle import differences, lake_rows, source_rows
 from local.tools import cdk_command
@@ -136,6 +137,47 @@ def test_g11_a_dropped_warehouse_is_rebuilt_as_deployed(platform):
     assert "rebuilt and shows batch" in platform.run("rebuild").out
     assert dump(platform.warehouse.url) == before
     assert platform.batch()["batch"] is None
+    platform.assert_equal()
+
+
+def test_g11_a_warehouse_of_another_lake_is_taken_over_by_request_only(platform):
+    before = loaded_batch(platform.description)
+    with psycopg.connect(platform.warehouse.url) as connection:
+        connection.execute("update etl.owner set lake = 'another'")
+    assert "belongs to" in platform.run("rebuild", code=1).err
+    assert f"rebuilt and shows batch {before}" in platform.run("rebuild", "--take-over").out
+    assert platform.batch()["batch"] is None
+    platform.assert_equal()
+
+
+def test_g1_everything_or_single_tables_are_read_when_they_are_asked_for(platform):
+    ((sales, staff),) = platform.execute("select (select count(*) from sales_order), (select count(*) from staff)")
+    tables = platform.json("batch", "--read", "staff", "--json")["tables"]
+    assert tables["staff"]["rows_read"] == staff and tables["sales_order"]["rows_read"] == 0
+    everything = platform.json("batch", "--read", "everything", "--json")
+    assert everything["reason"] == "everything was asked for"
+    assert everything["tables"]["fact_sales_order"] == {"rows_read": sales, "inserted": 0, "updated": 0}
+    platform.assert_equal()
+
+
+def test_g3_a_batch_whose_part_is_lost_gives_way_to_a_full_one_without_help(platform):
+    """The machine has everything read; the job leaves out what it cannot bring in, and the publication says so."""
+    platform.execute("update payment set paid = not paid where payment_id < 20")
+    description = platform.description
+    number = invoke(description, description["extract_function"], {"trigger": "schedule"})["batch"]
+    ingestion, processed = (
+        Bucket(client(description, "s3"), description[f"{name}_bucket"]) for name in ("ingestion", "processed")
+    )
+    (part,) = read_manifest(ingestion, number).tables["payment"].parts
+    ingestion.client.delete_object(Bucket=ingestion.name, Key=part.key)  # the job has not begun: Spark starts first
+    with pytest.raises(BatchFailedError, match=r"IngestionDamagedError: .*is missing.*run `batch` again"):
+        wait_for(description, started_by_event(description, number))
+    assert platform.json("status", "--json")["batch"] == number + 1
+    wait_for(description, started_by_event(description, number + 1))
+    assert loaded_batch(description) == number + 1
+    (left_out,) = read_publication(processed, number + 1).superseded
+    assert left_out.batch == number and part.key in left_out.reason
+    assert describe(description, number + 1, {})["tables"]["fact_payment"]["updated"] == 19
     platform.assert_equal()
 
 

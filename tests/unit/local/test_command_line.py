@@ -5,9 +5,10 @@ import json
 import pytest
 
 from lambdas.load.settings import LoadSettings
-from local.__main__ import app, parse_read, parse_scale
+from local.__main__ import app
 from local.errors import LocalError
 from local.platform import DEFAULT_DAYS, Scale, Wishes, _context, _ledger, check_databases
+from local.typed import parse_read, parse_scale
 from local.urls import secret_from_url
 
 
