@@ -118,8 +118,8 @@ def plan(
     previous
         The newest manifest; when it is unfinished, this run continues its batch.
     request
-        What is wanted beside the changes. The end of a continued batch carries all key lists; when single tables are wanted
-        while it is continued, everything is read.
+        What is wanted beside the changes. The end of a continued batch carries all key lists. When rows are wanted while a
+        batch of changes is being read, everything is read; a batch of everything, which has them, just goes on.
     seconds
         Time for reading, by which it is decided whether the reading must be able to stop.
     published
@@ -182,13 +182,14 @@ def _why_everything(
     if published:
         newest = f"the newest is {previous.batch}" if previous else "there is none"
         return f"batches are missing in the ingestion bucket: the lake is at batch {published}, and {newest}"
-    if request.everything:
+    is_being_read = previous is not None and previous.unfinished is not None and bool(previous.reason)
+    if request.everything and not is_being_read:
         return "everything was asked for"
     if reason := trust.why_everything(previous, position.identity, position.horizon, position.next_xid):
         return reason
     if previous is None:
         return ""
-    if previous.unfinished and request.tables:
+    if previous.unfinished and request.tables and not is_being_read:
         return f"all rows of {', '.join(sorted(request.tables))} were asked for while a batch was being read"
     return trust.why_again(previous, changes) or contradiction(snapshot, position, previous)
 

@@ -209,7 +209,7 @@ class Snapshot:
         row = self._connection.execute(query).fetchone()
         if row is None:  # every query here aggregates or selects one row
             raise SourceReadError(
-                "The source answered a query of one row with none. Report this; nothing was committed."
+                "The source answered a query of one row with none. Nothing was committed; the next run asks again."
             )
         return tuple(row)
 

@@ -9,6 +9,9 @@ from contracts.layout import manifest_key, publication_key
 from contracts.source import SOURCE_TABLES
 from contracts.store import Bucket
 from lambdas.errors import EventError
+from lambdas.extract.event import Request
+from lambdas.extract.run import extract
+from lambdas.extract.settings import ExtractSettings
 from tests.support.lake import FakeLake
 from tests.support.publications import publish_some
 
@@ -25,6 +28,29 @@ def test_everything_is_read_when_it_is_asked_for(pipeline):
     tables = _manifest(pipeline, 2)["tables"]
     assert all(table["read"] == "whole" and table["rows"] == table["source_count"] for table in tables.values())
     assert _manifest(pipeline, 2)["lake"] == _manifest(pipeline, 1)["lake"] != ""
+
+
+def test_everything_asked_for_again_while_it_is_being_read_does_not_begin_again(pipeline):
+    """A reading of many runs is asked for at every interval until it is there."""
+    pipeline.extract()
+    settings, wanted = ExtractSettings(), Request(everything=True)
+    numbers = []
+    while not numbers or not outcome["is_whole"]:
+        outcome = extract(settings, wanted, seconds=0 if len(numbers) < 8 else 600)
+        numbers.append(outcome["batch"])
+    document = _manifest(pipeline, numbers[-1])
+    assert document["first"] == 2 and document["reason"] == "everything was asked for" and len(numbers) > 8
+
+
+def test_rows_asked_for_while_changes_are_being_read_are_read_with_everything(pipeline):
+    pipeline.extract()
+    with pipeline.source() as connection:
+        connection.execute("update payment set paid = not paid")
+        connection.execute("update sales_order set units_sold = units_sold + 1")
+    assert not extract(ExtractSettings(), seconds=0)["is_whole"]
+    outcome = extract(ExtractSettings(), Request(tables=frozenset({"staff"})))
+    assert outcome["is_whole"] and "all rows of staff were asked for while" in outcome["reason"]
+    assert _manifest(pipeline, outcome["batch"])["first"] == outcome["batch"]
 
 
 def test_single_tables_are_read_when_they_are_asked_for(pipeline):
