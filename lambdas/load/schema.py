@@ -55,9 +55,8 @@ def prepare(connection: Connection, places: Places, lock: Callable[[], None]) ->
         lock()
         _migrate(connection, places)
         ledger = Ledger(connection, places)
-        if (
-            ledger.custody().last or not ledger.filled_facts()
-        ):  # else it does not tell of these tables: views stay as they are
+        # views of tables that an empty ledger does not tell of stay as they are
+        if ledger.custody().last or not ledger.filled_facts():
             _show_views(connection, places)
     return {
         table.name: {name: type_ for name, (type_, _, _) in found[places.name(table)].items()}

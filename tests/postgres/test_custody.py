@@ -256,8 +256,10 @@ def test_g11_what_another_lakes_rebuild_left_half_done_is_begun_again(pipeline, 
     assert not handler.rebuild(LoadSettings(), lambda: next(remaining))["done"]
     assert pipeline.warehouse("select count(*) from etl.rebuild_batch") == [(3,)]  # all is copied, nothing exchanged
     _as(new.pipeline)
-    for number in range(4):
-        new.publish({"dim_staff": [(number, "X", "Y", "Z", None, "x")]})
+    new.publish({})
+    new.publish({"dim_staff": [(number, "X", "Y", "Z", None, "x") for number in (7, 8)]})
+    new.publish({})
+    new.publish({})
     new.list_files()
     assert new.pipeline.load(TAKE_OVER)["last"] == 4
     assert dump(pipeline.warehouse_url) | {"dim_date": ()} == _fresh(new) | {"dim_date": ()}
