@@ -24,6 +24,8 @@ STAMP = "2024-11-20 10:00:00"
 #: When an order is due, and when it was written: seldom in other years than the rest.
 DAYS = st.sampled_from([GOOD] * 6 + [BAD] * 3 + ["2204-03-01", "0024-11-15"])
 STAMPS = st.sampled_from([STAMP] * 6 + ["1969-12-31 23:59:59.999", "0024-11-15 10:00:00"])
+KILLS = st.none() | st.integers(0, 8)
+ROWS = st.sampled_from([0, 20_000])
 
 
 class Killed(BaseException):
@@ -142,9 +144,12 @@ class LakeModel(RuleBasedStateMachine):
             self.source[name][key] = row
             self.changed[name].add(key)
 
-    @rule(keys=st.booleans(), again=st.booleans())
-    def read_the_source(self, keys, again):
+    @rule(keys=st.booleans(), again=st.booleans(), kill=KILLS, rows=ROWS, waits=st.booleans())
+    def read_the_source(self, keys, again, kill, rows, waits):
+        """`waits`: the batch is not brought in at once."""
         self.batch(keys, again)
+        if not waits:
+            self.run(kill, rows)
 
     def batch(self, keys, again):
         """`again`: rows that did not change are read once more, as when a transaction stays open."""
@@ -174,9 +179,9 @@ class LakeModel(RuleBasedStateMachine):
             self.stage.commit(self.source, {}, keys=False)
         self._commit({}, keys=True, is_full=True)
 
-    @rule(kill=st.none() | st.integers(0, 8), rows=st.sampled_from([0, 20_000]))
+    @rule(kill=KILLS, rows=ROWS)
     def run(self, kill, rows):
-        """`rows`: up to how many rows a batch is small."""
+        """`kill`: after how many commits the job dies; `rows`: up to how many rows a batch is small."""
         commits, plain = 0, (Lake._commit, Bucket.put_once)
 
         def commit(lake, *arguments):
@@ -201,13 +206,12 @@ class LakeModel(RuleBasedStateMachine):
                 return
         checks.lake(self.stage, self.expected)
 
-    @rule()
-    def load(self):
+    @rule(is_loaded=st.booleans())
+    def maintain(self, is_loaded):
+        """`is_loaded`: the warehouse shows what is published."""
         checks.waiting_files(self.stage)
-        self.stage.confirm()
-
-    @rule()
-    def maintain(self):
+        if is_loaded:
+            self.stage.confirm()
         self.stage.run("maintain")
         checks.waiting_files(self.stage)
 
@@ -225,10 +229,15 @@ class LakeModel(RuleBasedStateMachine):
             assert self.expected.shown(name) | self.expected.held[name] == self.source[name].keys()
 
 
-def run_model(servers, spark, monkeypatch, examples, **options):
-    """Try random histories; small files are brought together as often as can be."""
+def prepare(servers, spark, monkeypatch):
+    """Let the model play on these servers; small files are brought together as often as can be."""
     monkeypatch.setattr(LakeModel, "shared", SimpleNamespace(servers=servers, spark=spark), raising=False)
     for module in ("publish", "maintain"):
         monkeypatch.setattr(f"glue_jobs.{module}.BATCHES", 2)
+
+
+def run_model(servers, spark, monkeypatch, examples, **options):
+    """Try random histories."""
+    prepare(servers, spark, monkeypatch)
     options = {"suppress_health_check": list(HealthCheck), "stateful_step_count": 14, "deadline": None, **options}
     run_state_machine_as_test(LakeModel, settings=settings(max_examples=examples, **options))
