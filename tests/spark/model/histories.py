@@ -51,6 +51,7 @@ def held_back(model):
 
 
 def killed_before_it_is_published(model):
+    model.run(kill=None, rows=20_000)
     _order(model)
     _batch(model, kill=8)
     model.run(kill=None, rows=20_000)
