@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from contracts.batch import Manifest
+from contracts.batch import Manifest, Part
 from contracts.layout import manifest_key
 from contracts.store import Bucket
 from glue_jobs import frames
@@ -188,3 +188,38 @@ def test_g12_an_error_of_spark_shows_no_data(pipeline, spark, capfd, monkeypatch
     with pytest.raises(TransformError, match=r"Table dim_staff: .*Nothing was published") as raised:
         pipeline.transform(spark)
     assert MAIL not in "".join(traceback.format_exception(raised.value))
+
+
+def test_g9_few_rows_need_no_python_worker_and_a_fact_is_fetched_once(pipeline, spark, monkeypatch):
+    """A worker takes as long to start as a small batch takes to read."""
+    fetched, plans = [], []
+    plain_read, plain_frame = frames.record_batches, frames.frame
+
+    def read(client, reading, part):
+        fetched.append(reading.table)
+        return plain_read(client, reading, part)
+
+    def frame(*arguments):
+        found = plain_frame(*arguments)
+        plans.append(found._jdf.queryExecution().toString())
+        return found
+
+    monkeypatch.setattr(frames, "record_batches", read)
+    monkeypatch.setattr("glue_jobs.reader.frame", frame)
+    pipeline.extract()
+    pipeline.transform(spark)
+    assert {fetched.count(name) for name in ("sales_order", "purchase_order", "payment", "transaction")} == {1}
+    assert plans and not any("MapInArrow" in plan or "Python" in plan for plan in plans)
+    monkeypatch.setattr(frames, "HERE_ROWS", -1)
+    bucket = Bucket(pipeline.s3, pipeline.ingestion)
+    manifest = Manifest.from_json(bucket.get(manifest_key(1)), manifest_key(1))
+    read_raw(spark, bucket, manifest, "staff")
+    assert "MapInArrow" in plans[-1]
+
+
+def test_g9_small_parts_share_a_partition_and_large_ones_have_their_own():
+    sizes = [64, 1, 1, 1, 66, 2]
+    parts = [Part(f"{n}", size * 2**20, 1, "") for n, size in enumerate(sizes)]
+    groups = frames._packed(parts, 2)
+    assert [[part.key for part in group] for group in groups] == [["4"], ["0", "5", "1"], ["2", "3"]]
+    assert len(frames._packed([Part(str(n), 10, 1, "") for n in range(1000)], 8)) == 32
