@@ -50,7 +50,7 @@ class History:
 
 @pytest.mark.parametrize(
     ("what", "error"),
-    [("count", LakeReconciliationError), ("part", IngestionDamagedError), ("manifest", DamagedDocumentError)],
+    [("checksum", LakeReconciliationError), ("part", IngestionDamagedError), ("manifest", DamagedDocumentError)],
 )
 def test_g3_a_batch_that_cannot_be_brought_in_gives_way_to_the_next_full_one(servers, spark, capsys, what, error):
     history = History(servers, spark, what)
@@ -82,7 +82,7 @@ def test_g3_a_batch_that_cannot_be_brought_in_gives_way_to_the_next_full_one(ser
 
 @pytest.mark.parametrize("commits", [0, 2, 4])
 def test_g3_a_run_that_dies_while_one_batch_gives_way_to_another_is_finished_by_the_next(servers, spark, commits):
-    history = History(servers, spark, "count")
+    history = History(servers, spark, "checksum")
     stage = history.stage
     with pytest.raises(LakeReconciliationError):
         stage.run()
@@ -106,7 +106,7 @@ def test_g3_a_run_that_dies_while_one_batch_gives_way_to_another_is_finished_by_
 
 
 def test_g3_a_table_that_another_run_changes_meanwhile_is_taken_back_again(servers, spark, monkeypatch):
-    history = History(servers, spark, "count")
+    history = History(servers, spark, "checksum")
     stage = history.stage
     with pytest.raises(LakeReconciliationError):
         stage.run()
@@ -127,7 +127,7 @@ def test_g3_a_table_that_another_run_changes_meanwhile_is_taken_back_again(serve
 
 
 def test_g5_a_batch_of_another_lake_is_refused_and_replaced_by_none(servers, spark):
-    history = History(servers, spark, "count")
+    history = History(servers, spark, "checksum")
     stage = history.stage
     stage.ingestion.put(
         manifest_key(3), stage.ingestion.get(manifest_key(3)).replace(b"0123456789abcdef0123456789abcdef", b"f" * 32)

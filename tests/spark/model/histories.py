@@ -68,7 +68,7 @@ def left_out(model):
     _order(model)
     _batch(model)
     _order(model)
-    model.a_batch_is_damaged_and_a_full_one_follows(what="count", runs=True, between=True)
+    model.a_batch_is_damaged_and_a_full_one_follows(what="checksum", runs=True, between=True)
     model.run(kill=None, rows=20_000)
 
 
@@ -76,7 +76,7 @@ def left_out_after_maintenance(model):
     _order(model)
     _batch(model)
     _order(model)
-    model.a_batch_is_damaged_and_a_full_one_follows(what="count", runs=True, between=False)
+    model.a_batch_is_damaged_and_a_full_one_follows(what="checksum", runs=True, between=False)
     model.maintain(is_loaded=True)
     model.run(kill=None, rows=20_000)
 

@@ -168,9 +168,9 @@ class LakeModel(RuleBasedStateMachine):
             self.begun[name] |= keys
         self.changed = defaultdict(set)
 
-    @rule(what=st.sampled_from(["count", "part", "manifest"]), runs=st.booleans(), between=st.booleans())
+    @rule(what=st.sampled_from(["checksum", "part", "manifest"]), runs=st.booleans(), between=st.booleans())
     def a_batch_is_damaged_and_a_full_one_follows(self, what, runs, between):
-        damaged = self.stage.commit(self.source, self._read(), keys=False)
+        damaged = self.stage.commit(self.source, self._read(), keys=True)
         self.stage.spoil(damaged, what)
         if runs:
             with pytest.raises((TransformError, DamagedDocumentError)):

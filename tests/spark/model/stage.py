@@ -96,7 +96,7 @@ class Stage:
         return (Part(key, len(body), len(rows), hashlib.sha256(body).hexdigest()),)
 
     def spoil(self, manifest, what):
-        """Damage a batch that was committed: its `manifest`, a `part` of it, or the `count` of its orders."""
+        """Damage a batch that was committed: its `manifest`, the data `part`s of it, or the `checksum` of its payments."""
         key = manifest_key(manifest.batch)
         if what == "manifest":
             self.ingestion.put(key, b"{}")
@@ -104,9 +104,10 @@ class Stage:
             parts = [part for extract in manifest.tables.values() for part in extract.parts]
             for part in parts:
                 self.ingestion.put(part.key, self.ingestion.get(part.key)[:-1])
-        if what == "count" or (what == "part" and not parts):
-            orders = replace(manifest.tables["payment"], source_count=manifest.tables["payment"].source_count + 1)
-            self.ingestion.put(key, replace(manifest, tables=manifest.tables | {"payment": orders}).to_json())
+        if what == "checksum" or (what == "part" and not parts):
+            payments = manifest.tables["payment"]
+            payments = replace(payments, source_key_checksum=payments.source_key_checksum + 1)
+            self.ingestion.put(key, replace(manifest, tables=manifest.tables | {"payment": payments}).to_json())
 
     def run(self, mode="transform"):
         arguments = ["--ingestion_bucket", self.ingestion.name, "--processed_bucket", self.processed.name]
