@@ -25,6 +25,7 @@ from glue_jobs.reader import check_parts
 from glue_jobs.references import References
 from glue_jobs.spark_errors import SPARK_ERRORS, explained
 from glue_jobs.workplace import Batch, Outcome, Workplace, unchanged
+from glue_jobs.writing import is_first
 
 T = TypeVar("T")
 
@@ -154,8 +155,15 @@ def _table(batch: Batch, table: StarTable, references: References) -> Outcome:
         batch.place.lake.ensure(table)
         names = (table.source, *table.joins)
         rows = max(batch.manifest.tables[name].rows for name in names) + batch.before[table.name].quarantined
-        outcome = (small if rows <= small.SMALL_ROWS else bulk).bring(batch, table, references)
+        is_small = rows <= small.SMALL_ROWS and not _is_uncounted(batch, table)
+        outcome = (small if is_small else bulk).bring(batch, table, references)
     return deletions.reconciled(batch, table, outcome)
+
+
+def _is_uncounted(batch: Batch, table: StarTable) -> bool:
+    """Tell whether an earlier try, which took it for large, has written the table's first rows and not counted them yet."""
+    commit = batch.head(table).of_batch(batch.number) if is_first(batch, table) else None
+    return commit is not None and not commit.figures
 
 
 def _history(batch: Batch, dimension: str, outcome: Future[Outcome]) -> TablePublication:

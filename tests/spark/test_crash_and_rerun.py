@@ -64,6 +64,19 @@ def test_g3_job_that_dies_after_any_commit_is_finished_by_the_next(pipeline, spa
     assert ids[0][0] == ids[0][2] and ids[0][1] == 1
 
 
+def test_g3_a_first_batch_that_one_run_takes_for_large_and_the_next_for_small_is_finished(pipeline, spark):
+    """What is large may be another number in the release that finishes it."""
+    pipeline.extract()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("glue_jobs.small.SMALL_ROWS", 0)
+        patch.setattr("contracts.store.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed")))
+        with pytest.raises(MemoryError):
+            pipeline.transform(spark)
+    pipeline.transform(spark)
+    assert pipeline.load()["loaded"] == [1]
+    pipeline.assert_equal()
+
+
 def test_g3_overlapping_run_of_the_same_batch_doubles_nothing(pipeline, spark, monkeypatch):
     """A second run that does not see the first one's commits replaces its rows by the same rows."""
     from contracts.star import DIM_DATE, FACTS
