@@ -62,9 +62,9 @@ class Witness:
     ----------
     since
         Transaction id, 64-bit. The table's rows that were written by it or a later one, below the manifest's horizon, are
-        exactly `rows`.
+        all among `rows`.
     rows
-        Pairs of key and transaction id, the newest first.
+        Pairs of key and transaction id.
     """
 
     since: int

@@ -129,7 +129,8 @@ def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> 
             if todo.is_optional and done.is_empty:
                 return _no_batch("nothing changed")
             before = None if todo.reason or todo.continues else previous
-            witnesses = witness.take(snapshot, todo.position, before, done.keys)
+            counts = {name: found.count for name, found in todo.surveys.items()}
+            witnesses = witness.take(snapshot, todo.position, before, done.keys, counts)
         _check_shapes(connection, settings.source_schema, todo)
     for warning in news(todo, previous):
         logger.warning(warning)

@@ -109,6 +109,11 @@ class Snapshot:
             table, sql.SQL(" where age(xmin) >= 0 order by age(xmin) limit {}").format(sql.Literal(limit))
         )
 
+    def highest_keys(self, table: SourceTable, limit: int) -> list[tuple[int, int]]:
+        """Return key and ``xmin`` of the rows with the highest keys; the primary key's index has them."""
+        key = sql.Identifier(table.name, table.key)
+        return self._versions(table, sql.SQL(" order by {} desc limit {}").format(key, sql.Literal(limit)))
+
     def versions_of(self, table: SourceTable, keys: Collection[int]) -> list[tuple[int, int]]:
         """Return key and ``xmin`` of the rows with these keys."""
         return self._versions(table, sql.SQL(" where {} ").format(self._among(table, keys)))

@@ -15,17 +15,23 @@ from lambdas.extract.source import COMPARABLE_AGE, Position, Snapshot
 
 #: Row versions that a manifest keeps of each table.
 ROWS = 20
+#: A table of more rows is not scanned for its newest versions: rows with the highest keys stand in.
+SCANNED_ROWS = 200_000
 
 _LOWEST = 3  # the first transaction id that is an ordinary one
 
 
 def take(
-    snapshot: Snapshot, position: Position, previous: Manifest | None, read: Mapping[str, Sequence[int] | None]
+    snapshot: Snapshot,
+    position: Position,
+    previous: Manifest | None,
+    read: Mapping[str, Sequence[int] | None],
+    counts: Mapping[str, int],
 ) -> dict[str, Witness]:
     """Return the witness of every table.
 
     A table of which nothing was read keeps its own; of few rows that were read, the versions are looked up by their keys;
-    else the table is scanned once more.
+    else the table is scanned once more, or, when it is large, the rows with the highest keys are taken.
 
     Parameters
     ----------
@@ -33,12 +39,19 @@ def take(
         The manifest before, when this one has only what has changed since; else None.
     read
         Table → keys of the rows that were read of it; None when they are not known. Tables of which nothing was read lack.
+    counts
+        Rows of every table.
     """
     found = {}
     for name, table in SOURCE_TABLES.items():
         before = previous.tables[name].witness if previous else None
         keys = read.get(name, ())
-        if before is None or keys is None:
+        if (before is None or keys is None) and counts[name] > SCANNED_ROWS:
+            versions = snapshot.highest_keys(table, ROWS)
+            rows = [(key, _full(xmin, position.horizon)) for key, xmin in versions]
+            # Those that were written at the horizon or later may still be followed by others.
+            found[name] = Witness(position.horizon, tuple((k, xid) for k, xid in rows if xid < position.horizon))
+        elif before is None or keys is None:
             found[name] = _newest(snapshot.newest_versions(table, ROWS + 1), _LOWEST, position)
         elif not keys:
             found[name] = before

@@ -104,13 +104,16 @@ class Versions:
         self.scans += 1
         return self.versions[:limit]
 
+    def highest_keys(self, table, limit):
+        return sorted(self.versions, reverse=True)[:limit]
+
     def versions_of(self, table, keys):
         return [(key, xmin) for key, xmin in self.versions if key in keys]
 
 
-def _taken(versions, previous=None, read=None, horizon=2**32 + 1000):
+def _taken(versions, previous=None, read=None, horizon=2**32 + 1000, count=100):
     snapshot = Versions(versions)
-    found = take(snapshot, position(horizon, horizon + 5), previous, read or {})
+    found = take(snapshot, position(horizon, horizon + 5), previous, read or {}, dict.fromkeys(SOURCE_TABLES, count))
     return found["payment"], snapshot.scans
 
 
@@ -124,6 +127,13 @@ def test_a_witness_is_every_row_version_since_a_transaction():
     assert found.rows == ((2, full + 999),)
     found, _ = _taken([(key, 990) for key in range(21)], read={"payment": None})
     assert found == Witness(full + 991, ())
+
+
+def test_a_large_table_is_not_scanned_for_its_witness():
+    full = 2**32
+    versions = [(key, 900) for key in range(100)] + [(100, 1001)]  # the newest is not below the horizon
+    found, scans = _taken(versions, count=10**6)
+    assert scans == 0 and found == Witness(full + 1000, tuple((key, full + 900) for key in range(99, 80, -1)))
 
 
 def test_a_witness_is_kept_and_continued_without_scanning():
