@@ -62,8 +62,8 @@ class Settings(BaseModel):
     maintenance_hour
         Hour, UTC, of Sunday at which the lake's files are compacted and expired.
     snapshot_days
-        For how many days the lake's files and snapshots stay that newer ones have replaced; publications that wait longer
-        for the warehouse cannot be loaded.
+        For how many days the lake's files and snapshots stay that newer ones have replaced. Those of batches that no load has
+        confirmed stay for as long as it takes.
     quicksight_principal
         ARN of the Quick Sight user or group that owns the dashboard; without it there is none.
     """
