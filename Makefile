@@ -7,8 +7,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
 ENV    ?= dev
-CDK     = $$($(PY) -m local.tools --print-cdk) --app "$(PY) app.py"
-CODE   := app.py contracts cdk_app lambdas glue_jobs local bench tests
+CDK     = $$($(PY) -m local.servers.tools --print-cdk) --app "$(PY) app.py"
+CODE   := app.py contracts cdk_app lambdas glue_jobs local tools bench tests
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export UV_PYTHON_DOWNLOADS := never
 export PYTHONDONTWRITEBYTECODE := 1
@@ -24,14 +24,14 @@ help: ## show this list
 
 setup: $(VENV)/.ready ## install everything into .venv, node_modules and .cache
 
-$(VENV)/.ready: requirements.lock package-lock.json lambdas/extract/requirements.lock lambdas/load/requirements.lock local/classes.py
+$(VENV)/.ready: requirements.lock package-lock.json lambdas/extract/requirements.lock lambdas/load/requirements.lock local/spark/class_archive.py
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "Python 3.11 or 3.12 is needed: make PYTHON=python3.11 ...")'
 	$(PY) -m pip install --quiet --disable-pip-version-check --cache-dir .cache/pip $$(grep '^uv==' requirements.txt)
 	$(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
-	$(PY) -m local.tools
+	$(PY) -m local.servers.tools
 	$(PY) -m cdk_app.bundling
-	$(PY) -m local.classes
+	$(PY) -m local.spark.class_archive
 	touch $@
 
 demo: setup ## run the whole platform on this machine and prove the outcome
@@ -98,10 +98,10 @@ deploy: setup ## deploy every stack to AWS (ENV=dev)
 	$(CDK) deploy --all --context env=$(ENV) $(CDK_ARGUMENTS)
 
 dictionary: setup ## write docs/data-dictionary.md from the contracts
-	$(PY) -m contracts.dictionary > docs/data-dictionary.md
+	$(PY) -m tools.data_dictionary > docs/data-dictionary.md
 
 warehouse-script: setup ## write docs/sql/create_warehouse.sql: star tables and the load's least-privileged login
-	$(PY) -m lambdas.load.script > docs/sql/create_warehouse.sql
+	$(PY) -m tools.warehouse_script > docs/sql/create_warehouse.sql
 
 lock: setup ## pin what requirements.txt and the functions' requirements ask for
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock

@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.processes import client, create_bucket, run, scratch, tell
-from local.aws import Aws, credentials
 from local.home import ROOT, Home
-from local.postgres import PostgresServer, binaries
+from local.servers.emulator_process import Aws, credentials
+from local.servers.postgres import PostgresServer, binaries
+from local.servers.urls import secret_from_url
 from local.simulator.business import create_schema, seed
-from local.urls import secret_from_url
 
 GENERATE = """
 insert into sales_order (created_at, last_updated, design_id, staff_id, counterparty_id, units_sold, unit_price, currency_id,

@@ -23,18 +23,18 @@ from rich.table import Table
 
 from bench.processes import client, create_bucket, run, scratch, tell
 from contracts.checksum import mix_sql
-from contracts.document import FORMAT
-from contracts.layout import listing_key, publication_key
-from contracts.listing import LISTED_TABLES, Listing
-from contracts.publication import EMPTY, DataFile, Publication, TablePublication
-from contracts.star import HISTORIES, LAKE_TABLES, STAR_TABLES
-from contracts.store import Bucket
-from lambdas.load.ddl import create_star
-from lambdas.load.places import Places
-from local.aws import Aws, credentials
+from contracts.protocol.document import FORMAT
+from contracts.protocol.listing import LISTED_TABLES, Listing
+from contracts.protocol.object_layout import listing_key, publication_key
+from contracts.protocol.progress import Bucket
+from contracts.protocol.publication import EMPTY, DataFile, Publication, TablePublication
+from contracts.tables.star import HISTORIES, LAKE_TABLES, STAR_TABLES
+from lambdas.load.warehouse.ddl import create_star
+from lambdas.load.warehouse.naming import Places
 from local.home import ROOT, Home
-from local.postgres import PostgresServer, binaries
-from local.urls import secret_from_url
+from local.servers.emulator_process import Aws, credentials
+from local.servers.postgres import PostgresServer, binaries
+from local.servers.urls import secret_from_url
 
 FACT = "fact_sales_order"
 #: Rows of a data file, and of a row group of it: about what the job writes.

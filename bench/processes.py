@@ -13,8 +13,8 @@ from typing import Any
 
 import boto3
 
-from local.aws import REGION
 from local.home import ROOT
+from local.servers.emulator_process import REGION
 
 
 @contextmanager

@@ -24,15 +24,15 @@ from rich.table import Table
 
 from bench.processes import client, create_bucket, scratch
 from bench.rows import BASELINE, CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
-from contracts.batch import Part, TableExtract
 from contracts.checksum import mix_sql
-from contracts.source import SOURCE_TABLES
-from contracts.store import Bucket, newest_publication_number, read_publication
-from local.aws import ACCOUNT, Aws, credentials
+from contracts.protocol.manifest import Part, TableExtract
+from contracts.protocol.progress import Bucket, newest_publication_number, read_publication
+from contracts.tables.source import SOURCE_TABLES
 from local.home import ROOT, Home
-from local.jvm import spark_environment
-from local.made_up import put_manifest
-from local.spark import write_spark_defaults
+from local.servers.emulator_process import ACCOUNT, Aws, credentials
+from local.spark.jvm import spark_environment
+from local.spark.settings import write_spark_defaults
+from local.synthetic_batch import put_manifest
 
 INGESTION, PROCESSED, DATABASE = "bench-ingestion", "bench-processed", "bench"
 #: Rows a table of the lake that incremental batches are compared with.

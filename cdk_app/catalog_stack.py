@@ -8,8 +8,8 @@ from constructs import Construct
 
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
-from contracts.source import SOURCE_TABLES
-from contracts.table import SourceTable
+from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.table import SourceTable
 
 #: Partitions are projected from this day on; nothing was extracted before.
 FIRST_DAY = "2022-11-03"

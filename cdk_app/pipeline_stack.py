@@ -16,7 +16,7 @@ from cdk_app.python_function import DatabaseSecret, PythonFunction
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack, bucket_arn
 from cdk_app.transform_job import TransformJob
-from contracts.layout import LISTING_PREFIX, LOAD_PREFIX, MANIFEST_PREFIX, PUBLICATION_PREFIX
+from contracts.protocol.object_layout import LISTING_PREFIX, LOAD_PREFIX, MANIFEST_PREFIX, PUBLICATION_PREFIX
 
 _NUMBERED = "Manifests, publications and listings are numbered; the function reads those that exist."
 

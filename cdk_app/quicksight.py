@@ -7,8 +7,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_quicksight as qs
 from constructs import Construct
 
-from contracts.star import FACT_PAYMENT, FACT_PURCHASE_ORDERS, FACT_SALES_ORDER, STAR_TABLES
-from contracts.table import StarTable
+from contracts.tables.star import FACT_PAYMENT, FACT_PURCHASE_ORDERS, FACT_SALES_ORDER, STAR_TABLES
+from contracts.tables.table import StarTable
 
 _READ = ["DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion", "ListIngestions"]
 _OWN = ["UpdateDataSet", "DeleteDataSet", "CreateIngestion", "CancelIngestion", "UpdateDataSetPermissions"]

@@ -12,9 +12,9 @@ from cdk_app.bundling import ROOT, job_library
 from cdk_app.policy import allow
 from cdk_app.settings import GLUE_VERSION, Settings
 from cdk_app.storage_stack import bucket_arn
-from contracts.layout import LISTING_PREFIX, PUBLICATION_PREFIX
-from glue_jobs.lake import CATALOG
-from glue_jobs.replay import REPLAY_PREFIX
+from contracts.protocol.object_layout import LISTING_PREFIX, PUBLICATION_PREFIX
+from glue_jobs.lake.tables import CATALOG
+from glue_jobs.maintenance.replay import REPLAY_PREFIX
 
 #: Longest a run may take; one batch takes far less, a first load of millions of rows most.
 TIMEOUT_MINUTES = 60

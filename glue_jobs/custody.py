@@ -1,11 +1,11 @@
 """Whether batches and publications belong together: a lake takes only what its own extraction has handed to it."""
 
-from contracts.batch import Manifest
-from contracts.document import digest
 from contracts.errors import CustodyError
-from contracts.layout import manifest_key, publication_key
-from contracts.publication import Publication
-from contracts.store import Bucket
+from contracts.protocol.document import digest
+from contracts.protocol.manifest import Manifest
+from contracts.protocol.object_layout import manifest_key, publication_key
+from contracts.protocol.progress import Bucket
+from contracts.protocol.publication import Publication
 
 
 def check_lake(manifest: Manifest, previous: Publication | None) -> None:

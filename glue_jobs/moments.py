@@ -6,7 +6,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from glue_jobs.workplace import Batch
+from glue_jobs.context import Batch
 
 
 def moment(batch: Batch) -> Column:

@@ -2,14 +2,20 @@
 
 from collections.abc import Callable, Mapping
 
-from contracts.batch import Manifest
 from contracts.errors import DamagedDocumentError
-from contracts.publication import Publication, Superseded
-from contracts.store import Bucket, newest_publication_number, next_full_batch, read_publication, whole_batches
+from contracts.protocol.manifest import Manifest
+from contracts.protocol.progress import (
+    Bucket,
+    newest_publication_number,
+    next_full_batch,
+    read_publication,
+    whole_batches,
+)
+from contracts.protocol.publication import Publication, Superseded
+from glue_jobs.batch_run import publish
+from glue_jobs.context import Workplace
 from glue_jobs.custody import check_published
 from glue_jobs.errors import ConflictError, OvertakenError, TransformError
-from glue_jobs.publish import publish
-from glue_jobs.workplace import Workplace
 
 #: Characters of a reason that are kept.
 REASON = 500

@@ -18,13 +18,13 @@ from collections.abc import Sequence
 import boto3
 from pyspark.sql import SparkSession
 
-from contracts.store import Bucket
-from glue_jobs.lake import Lake
-from glue_jobs.listing import list_files
-from glue_jobs.maintain import maintain
+from contracts.protocol.progress import Bucket
+from glue_jobs.context import Workplace
+from glue_jobs.lake.tables import Lake
+from glue_jobs.maintenance.lake_listing import list_files
+from glue_jobs.maintenance.maintain import maintain
+from glue_jobs.maintenance.replay import check_replay, replay
 from glue_jobs.pending import bring_pending
-from glue_jobs.replay import check_replay, replay
-from glue_jobs.workplace import Workplace
 
 
 def main(arguments: Sequence[str]) -> None:

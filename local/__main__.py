@@ -234,7 +234,7 @@ def destroy(home: HomeOption = DEFAULT_HOME) -> None:
 @app.command()
 def demo(directory: Annotated[Path, typer.Option(help="Where the report goes.")] = ROOT / "build" / "demo") -> None:
     """Show the whole platform at work and prove the outcome."""
-    from local.demo import run_demo
+    from local.demo.demo import run_demo
 
     if not run_demo(directory, out):
         raise LocalError("Not every proof held; see the table above.")

@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from contracts.layout import manifest_key
-from contracts.source import SOURCE_TABLES
-from contracts.star import STAR_TABLES
-from contracts.store import Bucket, newest_manifest, read_manifest, read_publication, whole_batches
-from local.aws import client
+from contracts.protocol.object_layout import manifest_key
+from contracts.protocol.progress import Bucket, newest_manifest, read_manifest, read_publication, whole_batches
+from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.star import STAR_TABLES
 from local.errors import BatchFailedError
+from local.servers.emulator_process import client
 
 #: States in which an execution has ended badly.
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")

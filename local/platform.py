@@ -9,15 +9,15 @@ from typing import Any
 
 import psycopg
 
-from lambdas.load.places import ledger_of
-from local.aws import ACCOUNT, REGION, Aws, client
-from local.cdk import Cdk
+from lambdas.load.warehouse.naming import ledger_of
 from local.errors import LocalError
 from local.home import Home
-from local.postgres import PostgresServer
+from local.servers.cdk import Cdk
+from local.servers.emulator_process import ACCOUNT, REGION, Aws, client
+from local.servers.postgres import PostgresServer
+from local.servers.urls import secret_from_url
 from local.simulator.business import create_schema, seed
-from local.spark import write_spark_defaults
-from local.urls import secret_from_url
+from local.spark.settings import write_spark_defaults
 
 #: Two years of business, as in the real database.
 DEFAULT_DAYS = 730

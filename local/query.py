@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from local.aws import credentials, session
 from local.errors import LocalError
+from local.servers.emulator_process import credentials, session
 
 if TYPE_CHECKING:
     import pandas as pd

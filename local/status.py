@@ -5,12 +5,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.batch import Manifest
 from contracts.errors import DamagedDocumentError
-from contracts.layout import MANIFEST_PREFIX
-from contracts.store import Bucket, newest_manifest_number, newest_publication_number
-from local.aws import client
+from contracts.protocol.manifest import Manifest
+from contracts.protocol.object_layout import MANIFEST_PREFIX
+from contracts.protocol.progress import Bucket, newest_manifest_number, newest_publication_number
 from local.batches import FAILED, execution_error, loaded_batch
+from local.servers.emulator_process import client
 
 
 def status(platform: dict[str, str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import re
 
-from contracts.source import SOURCE_TABLES
+from contracts.tables.source import SOURCE_TABLES
 from local.errors import LocalError
 from local.platform import DEFAULT_DAYS, Scale
 

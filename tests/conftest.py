@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from local.jvm import spark_environment
-from local.spark import write_spark_defaults
+from local.spark.jvm import spark_environment
+from local.spark.settings import write_spark_defaults
 from tests.support.pipeline import Pipeline, Servers, environment, start_servers
 from tests.support.samples import manifest, publication
 

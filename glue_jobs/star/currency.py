@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.currencies import CURRENCY_NAMES
+from contracts.tables.currencies import CURRENCY_NAMES
 
 
 def build(sources: Mapping[str, DataFrame]) -> DataFrame:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pyspark.sql import DataFrame
 
-from glue_jobs.star.typed import created_and_updated
+from glue_jobs.star.conversion import created_and_updated
 
 
 def build(sources: Mapping[str, DataFrame]) -> DataFrame:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.source import SOURCE_TABLES
+from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import EventError
 
 

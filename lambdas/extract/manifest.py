@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from contracts.batch import Manifest, TableExtract, Witness
-from contracts.document import FORMAT
-from contracts.source import SOURCE_TABLES
-from lambdas.extract.extraction import Outcome, Plan
+from contracts.protocol.document import FORMAT
+from contracts.protocol.manifest import Manifest, TableExtract, Witness
+from contracts.tables.source import SOURCE_TABLES
+from lambdas.extract.plan import Outcome, Plan
 
 
 def build_manifest(

@@ -10,8 +10,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from isal import isal_zlib
 
-from contracts.batch import Part
 from contracts.errors import StorageError
+from contracts.protocol.manifest import Part
 from lambdas.extract.copying import Chunk
 
 #: Bytes of CSV that are packed at a time.

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-from contracts.batch import Part, Unfinished
-from contracts.layout import key_part_key, part_key
-from contracts.source import SOURCE_TABLES
+from contracts.protocol.manifest import Part, Unfinished
+from contracts.protocol.object_layout import key_part_key, part_key
+from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import SourceReadError
 from lambdas.extract.copying import Chunk
-from lambdas.extract.extraction import Outcome, Plan, begin, is_read_whole, survey
-from lambdas.extract.source import Snapshot
+from lambdas.extract.plan import Outcome, Plan, begin, is_read_whole, survey
+from lambdas.extract.snapshot import Snapshot
 
 #: Writes a table's chunks as parts: table, chunks, layout of the keys, number of the first part.
 Write = Callable[[str, Iterator[Chunk], Callable[..., str], int], tuple[Part, ...]]

@@ -11,24 +11,24 @@ from typing import Any
 import boto3
 import psycopg
 
-from contracts.batch import Manifest, Part
 from contracts.errors import DuplicateNumberError
-from contracts.layout import PUBLICATION_PREFIX, manifest_key
 from contracts.metrics import HORIZON_HELD_BACK
-from contracts.source import SOURCE_TABLES
-from contracts.store import Bucket, newest_manifest, newest_publication_number, read_publication
+from contracts.protocol.manifest import Manifest, Part
+from contracts.protocol.object_layout import PUBLICATION_PREFIX, manifest_key
+from contracts.protocol.progress import Bucket, newest_manifest, newest_publication_number, read_publication
+from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import SourceMovedError
 from lambdas.extract import witness
-from lambdas.extract.catalog import read_catalog
 from lambdas.extract.copying import Chunk
 from lambdas.extract.event import Request
-from lambdas.extract.extraction import Outcome, Plan, plan
 from lambdas.extract.guest import Guest
 from lambdas.extract.manifest import adds_nothing, build_manifest, news
 from lambdas.extract.parts import write_parts
+from lambdas.extract.plan import Outcome, Plan, plan
 from lambdas.extract.reading import Write, read
 from lambdas.extract.settings import ExtractSettings
-from lambdas.extract.source import Snapshot, explained, open_snapshot
+from lambdas.extract.shapes import read_catalog
+from lambdas.extract.snapshot import Snapshot, explained, open_snapshot
 from lambdas.observability import MetricUnit, logger, metrics
 from lambdas.postgres import connect
 from lambdas.secret import read_connection_details

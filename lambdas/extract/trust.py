@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from contracts.batch import Manifest, Shape, SourceIdentity
-from contracts.source import SOURCE_TABLES
-from lambdas.extract.source import COMPARABLE_AGE
+from contracts.protocol.manifest import Manifest, Shape, SourceIdentity
+from contracts.tables.source import SOURCE_TABLES
+from lambdas.extract.snapshot import COMPARABLE_AGE
 
 _IDENTITY = {"system_identifier": "cluster", "timeline": "timeline", "database_oid": "database"}
 

@@ -9,9 +9,9 @@ server that ran all the time cannot have had its files exchanged.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from contracts.batch import Manifest, Witness
-from contracts.source import SOURCE_TABLES
-from lambdas.extract.source import COMPARABLE_AGE, Position, Snapshot
+from contracts.protocol.manifest import Manifest, Witness
+from contracts.tables.source import SOURCE_TABLES
+from lambdas.extract.snapshot import COMPARABLE_AGE, Position, Snapshot
 
 #: Row versions that a manifest keeps of each table.
 ROWS = 20

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contracts.errors import CustodyError
-from contracts.layout import publication_key
-from contracts.publication import Publication
+from contracts.protocol.object_layout import publication_key
+from contracts.protocol.publication import Publication
 from lambdas.errors import PublicationGapError
 
 #: What makes the warehouse this lake's, whatever it was before.

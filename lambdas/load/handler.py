@@ -10,7 +10,6 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contracts.errors import ContractError
-from contracts.layout import load_key
 from contracts.metrics import (
     FRESHNESS,
     PUBLICATIONS_LOADED,
@@ -18,9 +17,8 @@ from contracts.metrics import (
     TABLE_TIME_TO_WAREHOUSE,
     TIME_TO_WAREHOUSE,
 )
-from contracts.publication import Publication
-from contracts.star import STAR_TABLES
-from contracts.store import (
+from contracts.protocol.object_layout import load_key
+from contracts.protocol.progress import (
     Bucket,
     newest_listing,
     newest_load_number,
@@ -28,14 +26,16 @@ from contracts.store import (
     publications_after,
     read_publication,
 )
+from contracts.protocol.publication import Publication
+from contracts.tables.star import STAR_TABLES
 from lambdas.errors import AnotherLoadError, EventError, ListingMissingError, PlatformError
 from lambdas.load.custody import Owner
-from lambdas.load.lake import LakeFiles
+from lambdas.load.lake_files import LakeFiles
 from lambdas.load.loading import check_custody, load_publication, rebuild_check
+from lambdas.load.pending_check import survey, told_by_the_lake
 from lambdas.load.rebuild import Rebuild
 from lambdas.load.session import RESERVE_SECONDS, attempts, open_warehouse
 from lambdas.load.settings import LoadSettings
-from lambdas.load.survey import survey, told_by_the_lake
 from lambdas.observability import MetricUnit, age, logger, metrics, table_metric
 
 #: Share of an invocation's time that must remain for a rebuild's last step, which is one transaction.

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from contracts.layout import publication_key
-from contracts.publication import Publication
-from contracts.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
-from contracts.store import Bucket, newest_publication_number, publications_after, read_publication
+from contracts.protocol.object_layout import publication_key
+from contracts.protocol.progress import Bucket, newest_publication_number, publications_after, read_publication
+from contracts.protocol.publication import Publication
+from contracts.tables.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
 from lambdas.errors import ReconciliationError
 from lambdas.load.custody import Custody, Owner, check_newest, check_rebuild
-from lambdas.load.lake import LakeFiles
+from lambdas.load.lake_files import LakeFiles
 from lambdas.load.reconciliation import Reconciliation
-from lambdas.load.warehouse import Warehouse
+from lambdas.load.warehouse.gateway import Warehouse
 
 
 def check_custody(warehouse: Warehouse, processed: Bucket) -> int:

@@ -11,18 +11,25 @@ from itertools import islice
 
 from psycopg import sql
 
-from contracts.listing import LISTED_TABLES, Listing
-from contracts.publication import DataFile, Publication
-from contracts.star import DIM_DATE, FACTS, HISTORIES, LINEAGE, SOURCE_DELETION, STAR_TABLES
-from contracts.table import Kind, StarTable
+from contracts.protocol.listing import LISTED_TABLES, Listing
+from contracts.protocol.publication import DataFile, Publication
+from contracts.tables.star import DIM_DATE, FACTS, HISTORIES, LINEAGE, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.table import Kind, StarTable
 from lambdas.errors import ReconciliationError
 from lambdas.load.custody import Custody, Owner, check_follows
-from lambdas.load.lake import LakeFiles
+from lambdas.load.lake_files import LakeFiles
 from lambdas.load.loading import write_publication
-from lambdas.load.places import BATCH, BATCH_TABLE, REBUILD_FILE, VERIFICATION
 from lambdas.load.reconciliation import Reconciliation
-from lambdas.load.statements import delete_keys, delete_others, insert_missing, names, rebuilt_deletions, upsert
-from lambdas.load.warehouse import Warehouse
+from lambdas.load.warehouse.gateway import Warehouse
+from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, REBUILD_FILE, VERIFICATION
+from lambdas.load.warehouse.statements import (
+    delete_keys,
+    delete_others,
+    insert_missing,
+    names,
+    rebuilt_deletions,
+    upsert,
+)
 
 #: Serialises rebuilds of one warehouse; loads go on meanwhile.
 LOCK = int.from_bytes(b"rebuild", "big")

@@ -12,12 +12,12 @@ import psycopg
 from psycopg import sql
 
 from contracts.checksum import mix_sql
-from contracts.publication import Publication, TablePublication
-from contracts.star import DIM_DATE, SOURCE_DELETION, STAR_TABLES
-from contracts.table import Kind, StarTable
+from contracts.protocol.publication import Publication, TablePublication
+from contracts.tables.star import DIM_DATE, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.table import Kind, StarTable
 from lambdas.errors import ReconciliationError
-from lambdas.load.places import BATCH_TABLE, VERIFICATION, Places
-from lambdas.load.statements import Ranges, among, current_keys, missing_keys, new_keys, summed
+from lambdas.load.warehouse.naming import BATCH_TABLE, VERIFICATION, Places
+from lambdas.load.warehouse.statements import Ranges, among, current_keys, missing_keys, new_keys, summed
 
 #: A table of so many keys is counted in a fraction of a second.
 FULL_CHECK_KEYS = 200_000

@@ -8,7 +8,7 @@ from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from lambdas.errors import DatabaseUnreachableError, WarehouseBusyError
 from lambdas.load.settings import LoadSettings
-from lambdas.load.warehouse import Warehouse
+from lambdas.load.warehouse.gateway import Warehouse
 from lambdas.observability import logger
 from lambdas.postgres import connect
 from lambdas.secret import read_connection_details

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from lambdas.load.limits import Limits
-from lambdas.load.places import Places, ledger_of
+from lambdas.load.warehouse.limits import Limits
+from lambdas.load.warehouse.naming import Places, ledger_of
 from lambdas.postgres import TlsMode
 
 

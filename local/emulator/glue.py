@@ -17,7 +17,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from local.jvm import spark_environment
+from local.spark.jvm import spark_environment
 
 #: Free space that a run needs to begin.
 SCRATCH_BYTES = 64 * 2**20

@@ -26,7 +26,9 @@ def _size(directory: Path) -> int:
 def test_a_bundle_runs_on_lambda(name):
     bundle = function_bundle(name, wheels=True)
     assert _size(bundle) < LIMIT_BYTES
-    assert (bundle / "lambdas" / name / "handler.py").exists() and (bundle / "contracts" / "iso4217.json").exists()
+    assert (bundle / "lambdas" / name / "handler.py").exists() and (
+        bundle / "contracts" / "tables" / "iso4217.json"
+    ).exists()
     compiled = [f.name for f in bundle.rglob("*.so")]
     assert compiled and not [name for name in compiled if "x86_64" in name]
     assert any("cpython-314-aarch64" in name for name in compiled)
@@ -69,7 +71,10 @@ def test_the_jobs_library_imports_from_a_zip(tmp_path):
     with zipfile.ZipFile(archive, "w") as packed:
         for file in job_library().rglob("*"):
             packed.write(file, file.relative_to(job_library()))
-    code = "import glue_jobs.publish, contracts.currencies as c, contracts; print(contracts.__file__, len(c.CURRENCY_NAMES))"
+    code = (
+        "import glue_jobs.batch_run, contracts.tables.currencies as c, contracts;"
+        "print(contracts.__file__, len(c.CURRENCY_NAMES))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(archive), "PATH": ""},
@@ -93,7 +98,7 @@ def test_sources_compile_on_newer_pythons(version, bundle, tmp_path):
         [interpreter, "-W", "error", "-m", "compileall", "-q", "-f", str(copy)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    code = "import contracts.batch, contracts.star, contracts.checksum, contracts.currencies"
+    code = "import contracts.protocol.manifest, contracts.tables.star, contracts.checksum, contracts.tables.currencies"
     done = subprocess.run([interpreter, "-W", "error", "-c", code], cwd=copy, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

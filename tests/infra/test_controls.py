@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aws_cdk.assertions import Match
 
-from contracts.source import SOURCE_TABLES
+from contracts.tables.source import SOURCE_TABLES
 
 
 def _resources(templates, kind):

@@ -15,9 +15,9 @@ import psutil
 import psycopg
 import pytest
 
-from local import oracle
+from local.demo import oracle
 from local.home import ROOT
-from local.postgres import PostgresServer
+from local.servers.postgres import PostgresServer
 from local.simulator.business import create_schema, seed
 
 

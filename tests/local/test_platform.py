@@ -12,15 +12,15 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
-from contracts.layout import MANIFEST_PREFIX, PUBLICATION_PREFIX, manifest_key
-from contracts.store import Bucket, read_manifest, read_publication
-from local.aws import client
+from contracts.protocol.object_layout import MANIFEST_PREFIX, PUBLICATION_PREFIX, manifest_key
+from contracts.protocol.progress import Bucket, read_manifest, read_publication
 from local.batches import describe, invoke, loaded_batch, started_by_event, wait_for
-from local.cdk import Cdk
+from local.demo.oracle import differences, lake_rows, source_rows
 from local.errors import BatchFailedError
 from local.home import ROOT, Home
-from local.oracle import differences, lake_rows, source_rows
-from local.tools import cdk_command
+from local.servers.cdk import Cdk
+from local.servers.emulator_process import client
+from local.servers.tools import cdk_command
 from tests.support.publications import dump
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambdas.load.binary import HEADER, TRAILER, encode
+from lambdas.load.warehouse.copy_binary import HEADER, TRAILER, encode
 
 CENTS = st.integers(-(10**10) + 1, 10**10 - 1).map(lambda cents: Decimal(cents).scaleb(-2))
 MILLISECONDS = st.times().map(lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000))

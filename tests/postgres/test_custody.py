@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from contracts.errors import CustodyError
-from contracts.layout import load_key, publication_key
-from contracts.publication import Publication
+from contracts.protocol.object_layout import load_key, publication_key
+from contracts.protocol.publication import Publication
 from lambdas.errors import EventError
 from lambdas.load import handler
 from lambdas.load.settings import LoadSettings

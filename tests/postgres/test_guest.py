@@ -6,7 +6,7 @@ import time
 import psycopg
 import pytest
 
-from contracts.layout import manifest_key
+from contracts.protocol.object_layout import manifest_key
 from lambdas.errors import DatabaseUnreachableError
 from lambdas.extract import run
 from lambdas.extract.guest import Guest
@@ -61,7 +61,7 @@ def test_a_reading_that_cannot_be_kept_is_given_up_for_who_waits(pipeline, slow,
 
 
 def test_a_reading_that_can_stop_anywhere_keeps_what_it_has(pipeline, slow, monkeypatch):
-    monkeypatch.setattr("lambdas.extract.extraction.ROWS_PER_SECOND", 0)
+    monkeypatch.setattr("lambdas.extract.plan.ROWS_PER_SECOND", 0)
     outcome, waited = _extract_while(pipeline, "truncate payment")
     assert outcome["batch"] == 1 and not outcome["is_whole"] and sum(outcome["rows"].values()) > 0
     assert waited < 4

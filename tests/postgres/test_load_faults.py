@@ -16,8 +16,8 @@ import pytest
 from pyarrow import fs
 
 from lambdas.errors import PlatformError
-from lambdas.load.lake import LakeFiles
-from local.aws import ACCOUNT
+from lambdas.load.lake_files import LakeFiles
+from local.servers.emulator_process import ACCOUNT
 from tests.support.lake import FakeLake
 from tests.support.publications import dump, empty, publish_some
 

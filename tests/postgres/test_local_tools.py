@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.layout import manifest_key, publication_key
-from contracts.publication import Superseded
-from local.aws import REGION
+from contracts.protocol.object_layout import manifest_key, publication_key
+from contracts.protocol.publication import Superseded
 from local.batches import describe, loaded_batch
-from local.oracle import warehouse_rows
+from local.demo.oracle import warehouse_rows
+from local.servers.emulator_process import REGION
 from tests.support.lake import FakeLake
 from tests.support.samples import extract, manifest, publication
 

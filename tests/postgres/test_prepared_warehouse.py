@@ -5,10 +5,10 @@ import pytest
 from psycopg import sql
 
 from lambdas.errors import PrivilegeError, WarehouseSchemaError
-from lambdas.load.places import Places, ledger_of
-from lambdas.load.script import render
+from lambdas.load.warehouse.naming import Places, ledger_of
 from tests.support.lake import FakeLake
 from tests.support.publications import dump, publish_some, use_warehouse
+from tools.warehouse_script import render
 
 STAFF = [(1, "Ann", "O'Keefe", "Sales", None, "a@x"), (2, "Bö", "", "Sales", "", "b"), (3, "C", "", "HR", "NULL", "c")]
 
@@ -59,7 +59,7 @@ def test_a_missing_privilege_is_explained(pipeline, lake):
     lake.publish({"dim_staff": STAFF})
     with psycopg.connect(pipeline.warehouse_url) as connection:
         connection.execute(f"create role {role} login password 'pw'")
-    from local.urls import secret_from_url
+    from local.servers.urls import secret_from_url
 
     url = pipeline.warehouse_url.replace("postgres:secret-warehouse", f"{role}:pw")
     pipeline.servers.client("secretsmanager").put_secret_value(

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from contracts.errors import CustodyError
-from contracts.star import STAR_TABLES
+from contracts.tables.star import STAR_TABLES
 from lambdas.errors import ListingMissingError
 from lambdas.load import handler
 from lambdas.load.rebuild import Rebuild

@@ -3,11 +3,11 @@
 import psycopg
 import pytest
 
-from contracts.layout import manifest_key
+from contracts.protocol.object_layout import manifest_key
 from lambdas.errors import PrivilegeError, SourceMovedError
 from lambdas.extract import run
-from lambdas.extract.source import Snapshot
-from local.urls import secret_from_url
+from lambdas.extract.snapshot import Snapshot
+from local.servers.urls import secret_from_url
 
 
 def _entry(pipeline, batch, table):
@@ -235,7 +235,7 @@ def test_g5_the_database_itself_refuses_to_filter(pipeline, monkeypatch):
         SecretId=pipeline.secrets["source"],
         SecretString=secret_from_url(pipeline.source_url.replace("postgres:secret-source", f"{role}:pw"), "source"),
     )
-    monkeypatch.setattr("lambdas.extract.extraction.check_schema", lambda _: None)
+    monkeypatch.setattr("lambdas.extract.plan.check_schema", lambda _: None)
     try:
         with pytest.raises(PrivilegeError, match="table payment"):
             pipeline.extract()

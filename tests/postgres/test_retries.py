@@ -8,7 +8,7 @@ import pytest
 
 from lambdas.errors import DatabaseUnreachableError, WarehouseBusyError, WarehouseWriteError
 from lambdas.load import session
-from lambdas.load.warehouse import Warehouse
+from lambdas.load.warehouse.gateway import Warehouse
 from tests.support.lake import FakeLake
 from tests.support.publications import publish_some, use_warehouse
 

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from lambdas.errors import DatabaseUnreachableError, LoginRefusedError, PrivilegeError, SecretError, SourceReadError
-from lambdas.extract.source import open_snapshot
+from lambdas.extract.snapshot import open_snapshot
 from local.home import ROOT
-from local.urls import secret_from_url
+from local.servers.urls import secret_from_url
 
 
 def test_the_documented_role_suffices_and_a_missing_grant_is_named(pipeline):

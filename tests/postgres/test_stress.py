@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import psycopg
 
-from contracts.layout import manifest_key
+from contracts.protocol.object_layout import manifest_key
 
 SECONDS = int(os.environ.get("STRESS_SECONDS", "8"))
 WRITERS = 12

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.batch import Unfinished
 from contracts.errors import CustodyError
-from contracts.layout import manifest_key
+from contracts.protocol.manifest import Unfinished
+from contracts.protocol.object_layout import manifest_key
 from tests.support.lake import FakeLake
 from tests.support.samples import extract, manifest
 

@@ -7,9 +7,9 @@ import json
 import psycopg
 import pytest
 
-from contracts.layout import manifest_key
-from contracts.source import SOURCE_TABLES
-from contracts.store import Bucket, newest_batch_number, whole_batches
+from contracts.protocol.object_layout import manifest_key
+from contracts.protocol.progress import Bucket, newest_batch_number, whole_batches
+from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import EventError
 from lambdas.extract.event import Request
 from lambdas.extract.handler import handler

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from contracts.layout import load_key
+from contracts.protocol.object_layout import load_key
 from lambdas.errors import WarehouseBusyError
 from lambdas.load import handler, session
-from lambdas.load.limits import Limits
 from lambdas.load.rebuild import LOCK as REBUILD_LOCK
-from lambdas.load.warehouse import LOCK, Warehouse
+from lambdas.load.warehouse.gateway import LOCK, Warehouse
+from lambdas.load.warehouse.limits import Limits
 from tests.support.lake import FakeLake
 from tests.support.publications import publish_some
 

@@ -12,16 +12,16 @@ import pytest
 from pyarrow import fs
 
 from contracts.errors import DamagedDocumentError, StorageError
-from contracts.layout import load_key, manifest_key, publication_key
-from contracts.publication import DataFile, Superseded
-from contracts.star import STAR_TABLES
+from contracts.protocol.object_layout import load_key, manifest_key, publication_key
+from contracts.protocol.publication import DataFile, Superseded
+from contracts.tables.star import STAR_TABLES
 from lambdas.errors import (
     PublicationGapError,
     ReconciliationError,
     WarehouseWriteError,
 )
 from lambdas.load.handler import load
-from lambdas.load.lake import BATCH_ROWS, LakeFiles
+from lambdas.load.lake_files import BATCH_ROWS, LakeFiles
 from lambdas.load.settings import LoadSettings
 from lambdas.observability import age
 from tests.support.lake import FakeLake
@@ -90,7 +90,7 @@ def test_g5_the_database_refuses_a_dangling_reference(pipeline, lake):
 
 
 def test_g3_a_load_that_dies_before_its_commit_leaves_the_old_state(pipeline, lake, monkeypatch):
-    from lambdas.load.ledger import Ledger
+    from lambdas.load.warehouse.ledger import Ledger
 
     lake.publish({"dim_staff": STAFF})
     with monkeypatch.context() as patch:

@@ -5,9 +5,9 @@ import json
 import boto3
 import pytest
 
-from contracts.layout import manifest_key, publication_key
-from contracts.source import SOURCE_TABLES
-from contracts.store import Bucket
+from contracts.protocol.object_layout import manifest_key, publication_key
+from contracts.protocol.progress import Bucket
+from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import EventError
 from lambdas.extract.event import Request
 from lambdas.extract.run import extract

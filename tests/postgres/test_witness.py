@@ -5,10 +5,10 @@ import subprocess
 import psycopg
 import pytest
 
-from contracts.layout import manifest_key
-from local.postgres import PostgresServer
+from contracts.protocol.object_layout import manifest_key
+from local.servers.postgres import PostgresServer
+from local.servers.urls import secret_from_url
 from local.simulator.business import create_schema, seed
-from local.urls import secret_from_url
 
 
 @pytest.fixture

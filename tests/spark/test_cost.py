@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.layout import publication_key
+from contracts.protocol.object_layout import publication_key
 
 MONTHS = 30
 _INSERT = """

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.layout import manifest_key, publication_key
+from contracts.protocol.object_layout import manifest_key, publication_key
 from glue_jobs.errors import IngestionDamagedError
 from local.simulator.day import business_day
 
@@ -33,7 +33,7 @@ def test_g2_running_everything_again_changes_nothing(pipeline, spark):
 
 @pytest.mark.parametrize("commits", [0, 1, 5, 11])
 def test_g3_job_that_dies_after_any_commit_is_finished_by_the_next(pipeline, spark, commits):
-    from glue_jobs.lake import Lake
+    from glue_jobs.lake.tables import Lake
 
     with pipeline.source() as connection:
         business_day(connection)
@@ -49,10 +49,12 @@ def test_g3_job_that_dies_after_any_commit_is_finished_by_the_next(pipeline, spa
         plain(self, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glue_jobs.publish.THREADS", 1)
+        patch.setattr("glue_jobs.batch_run.THREADS", 1)
         patch.setattr(Lake, "append", dying)
         if commits == 11:  # every table is committed, the publication is not
-            patch.setattr("contracts.store.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed")))
+            patch.setattr(
+                "contracts.protocol.progress.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed"))
+            )
         with pytest.raises(MemoryError):
             pipeline.transform(spark)
     assert survived == commits
@@ -68,8 +70,10 @@ def test_g3_a_first_batch_that_one_run_takes_for_large_and_the_next_for_small_is
     """What is large may be another number in the release that finishes it."""
     pipeline.extract()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glue_jobs.small.SMALL_ROWS", 0)
-        patch.setattr("contracts.store.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed")))
+        patch.setattr("glue_jobs.versions.by_lookup.SMALL_ROWS", 0)
+        patch.setattr(
+            "contracts.protocol.progress.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed"))
+        )
         with pytest.raises(MemoryError):
             pipeline.transform(spark)
     pipeline.transform(spark)
@@ -79,8 +83,8 @@ def test_g3_a_first_batch_that_one_run_takes_for_large_and_the_next_for_small_is
 
 def test_g3_overlapping_run_of_the_same_batch_doubles_nothing(pipeline, spark, monkeypatch):
     """A second run that does not see the first one's commits replaces its rows by the same rows."""
-    from contracts.star import DIM_DATE, FACTS
-    from glue_jobs.lake import Lake
+    from contracts.tables.star import DIM_DATE, FACTS
+    from glue_jobs.lake.tables import Lake
 
     pipeline.run(spark)
     with pipeline.source() as connection:
@@ -131,8 +135,8 @@ def test_g3_damaged_part_is_told_and_nothing_published(pipeline, spark):
 
 def test_g3_of_two_runs_of_a_batch_one_commits_a_table_and_the_other_finds_it_done(pipeline, spark, monkeypatch):
     """The second run looks at a table before the first one commits to it, and commits after it."""
-    from contracts.star import DIM_DESIGN, FACT_SALES_ORDER
-    from glue_jobs.lake import Lake
+    from contracts.tables.star import DIM_DESIGN, FACT_SALES_ORDER
+    from glue_jobs.lake.tables import Lake
 
     pipeline.run(spark)
     with pipeline.source() as connection:
@@ -146,11 +150,11 @@ def test_g3_of_two_runs_of_a_batch_one_commits_a_table_and_the_other_finds_it_do
         if table in (FACT_SALES_ORDER, DIM_DESIGN) and table.name not in raced:
             raced.append(table.name)
             if len(raced) == 1:
-                monkeypatch.setattr("glue_jobs.publish.THREADS", 4)
+                monkeypatch.setattr("glue_jobs.batch_run.THREADS", 4)
                 pipeline.transform(spark)
         return writer
 
-    monkeypatch.setattr("glue_jobs.publish.THREADS", 1)
+    monkeypatch.setattr("glue_jobs.batch_run.THREADS", 1)
     monkeypatch.setattr(Lake, "_writer", overtaken)
     pipeline.transform(spark)
     assert raced and pipeline.keys(pipeline.processed, "publications/") == [publication_key(1), publication_key(2)]

@@ -7,13 +7,13 @@ import traceback
 
 import pytest
 
-from contracts.batch import Manifest, Part
-from contracts.layout import manifest_key
-from contracts.store import Bucket
-from glue_jobs import frames
+from contracts.protocol.manifest import Manifest, Part
+from contracts.protocol.object_layout import manifest_key
+from contracts.protocol.progress import Bucket
 from glue_jobs.errors import IngestionDamagedError
-from glue_jobs.reader import read_raw
 from glue_jobs.spark_errors import SPARK_ERRORS, explained
+from glue_jobs.staging import frames
+from glue_jobs.staging.parts import read_raw
 
 MAIL = "ann.o-keefe@personal.example"
 
@@ -172,11 +172,11 @@ def test_g8_a_value_longer_than_what_is_parsed_at_a_time_survives(pipeline, spar
 
 def test_g12_an_error_of_spark_shows_no_data(pipeline, spark, capfd, monkeypatch):
     """What fails inside Spark quotes the value that it fails at."""
-    from glue_jobs import small
     from glue_jobs.errors import TransformError
+    from glue_jobs.versions import by_lookup
 
     StaffPart(pipeline)
-    plain = small.raw_rows
+    plain = by_lookup.raw_rows
 
     def failing(batch, table):
         rows = plain(batch, table)
@@ -184,7 +184,7 @@ def test_g12_an_error_of_spark_shows_no_data(pipeline, spark, capfd, monkeypatch
             return rows
         return rows.where("assert_true(email_address not like 'ann%', concat('\"', email_address, '\"')) is null")
 
-    monkeypatch.setattr(small, "raw_rows", failing)
+    monkeypatch.setattr(by_lookup, "raw_rows", failing)
     with pytest.raises(TransformError, match=r"Table dim_staff: .*Nothing was published") as raised:
         pipeline.transform(spark)
     assert MAIL not in "".join(traceback.format_exception(raised.value))
@@ -205,7 +205,7 @@ def test_g9_few_rows_need_no_python_worker_and_a_fact_is_fetched_once(pipeline, 
         return found
 
     monkeypatch.setattr(frames, "record_batches", read)
-    monkeypatch.setattr("glue_jobs.reader.frame", frame)
+    monkeypatch.setattr("glue_jobs.staging.parts.frame", frame)
     pipeline.extract()
     pipeline.transform(spark)
     assert {fetched.count(name) for name in ("sales_order", "purchase_order", "payment", "transaction")} == {1}

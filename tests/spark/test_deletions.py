@@ -3,7 +3,7 @@
 import pytest
 from pyspark.sql import functions as F
 
-from contracts.layout import manifest_key, publication_key
+from contracts.protocol.object_layout import manifest_key, publication_key
 from glue_jobs.errors import LakeReconciliationError
 
 
@@ -32,7 +32,7 @@ def _restore(connection, rows):
 def test_g6_a_deletion_that_nothing_else_accompanies_is_found_by_the_next_extraction(
     pipeline, spark, monkeypatch, small_rows
 ):
-    monkeypatch.setattr("glue_jobs.small.SMALL_ROWS", small_rows)
+    monkeypatch.setattr("glue_jobs.versions.by_lookup.SMALL_ROWS", small_rows)
     pipeline.run(spark)
     with pipeline.source() as connection:
         rows = _delete_order(connection, 5)
@@ -69,7 +69,7 @@ def test_g6_a_deletion_that_nothing_else_accompanies_is_found_by_the_next_extrac
 
 @pytest.mark.parametrize("small_rows", [20_000, 0], ids=["small", "bulk"])
 def test_g6_a_deletion_among_insertions_asks_for_the_key_list(pipeline, spark, monkeypatch, small_rows):
-    monkeypatch.setattr("glue_jobs.small.SMALL_ROWS", small_rows)
+    monkeypatch.setattr("glue_jobs.versions.by_lookup.SMALL_ROWS", small_rows)
     from local.simulator.day import business_day
 
     pipeline.run(spark)

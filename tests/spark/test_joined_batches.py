@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from contracts.layout import manifest_key, publication_key
-from glue_jobs import frames
+from contracts.protocol.object_layout import manifest_key, publication_key
 from glue_jobs.errors import IngestionDamagedError
+from glue_jobs.staging import frames
 from lambdas.extract.run import extract
 from lambdas.extract.settings import ExtractSettings
 

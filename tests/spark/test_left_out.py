@@ -3,10 +3,10 @@
 import pytest
 
 from contracts.errors import CustodyError, DamagedDocumentError
-from contracts.layout import manifest_key, publication_key
-from contracts.star import LAKE_TABLES
+from contracts.protocol.object_layout import manifest_key, publication_key
+from contracts.tables.star import LAKE_TABLES
 from glue_jobs.errors import ConflictError, IngestionDamagedError, LakeReconciliationError
-from glue_jobs.lake import Lake
+from glue_jobs.lake.tables import Lake
 from tests.spark.model import checks
 from tests.spark.model.expected import Expected
 from tests.spark.model.machine import Killed, first_source, new_order

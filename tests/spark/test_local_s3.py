@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from local.aws import REGION
 from local.emulator.s3 import CHUNK_BYTES
+from local.servers.emulator_process import REGION
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from contracts.star import FACTS, LAKE_TABLES
-from glue_jobs.lake import Lake
-from local.aws import REGION
+from contracts.tables.star import FACTS, LAKE_TABLES
+from glue_jobs.lake.tables import Lake
 from local.query import query
+from local.servers.emulator_process import REGION
 
 BATCHES = int(os.environ.get("MANY_BATCHES", "8"))
 #: Payments whose newest record is read, all records, and how often a record id stands twice.

@@ -10,12 +10,15 @@ from types import SimpleNamespace
 import pytest
 from pyspark.sql import functions as F
 
-from contracts.star import SOURCE_DELETION
-from glue_jobs import bulk, deletions, reader, retention, small, writing
+from contracts.tables.star import SOURCE_DELETION
+from glue_jobs import commit
+from glue_jobs.context import Batch, unchanged
 from glue_jobs.errors import LakeReconciliationError, TransformError
-from glue_jobs.incoming import HELD
-from glue_jobs.lake import Lake
-from glue_jobs.workplace import Batch, unchanged
+from glue_jobs.lake import retention
+from glue_jobs.lake.tables import Lake
+from glue_jobs.staging import parts
+from glue_jobs.staging.rows import HELD
+from glue_jobs.versions import by_join, by_lookup, deletions
 from tests.spark.model import histories
 from tests.spark.model.machine import LakeModel, prepare
 
@@ -26,12 +29,12 @@ def _functions(**others):
 
 
 def every_row_read_again_is_a_change(patch):
-    known = small._known
-    patch.setattr(small, "_known", lambda *a: dict.fromkeys(known(*a), ""))
+    known = by_lookup._known
+    patch.setattr(by_lookup, "_known", lambda *a: dict.fromkeys(known(*a), ""))
 
 
 def the_oldest_version_is_compared_with(patch):
-    patch.setattr(small, "F", _functions(max_by=F.min_by))
+    patch.setattr(by_lookup, "F", _functions(max_by=F.min_by))
     patch.setattr(deletions, "F", _functions(max_by=F.min_by))
 
 
@@ -40,29 +43,31 @@ def a_key_that_comes_back_is_compared_with_what_was_deleted(patch):
 
 
 def deletions_are_not_written(patch):
-    patch.setattr("glue_jobs.publish.deletions.record", lambda batch, _: unchanged(batch.before[SOURCE_DELETION.name]))
+    patch.setattr(
+        "glue_jobs.batch_run.deletions.record", lambda batch, _: unchanged(batch.before[SOURCE_DELETION.name])
+    )
 
 
 def deletions_are_not_looked_for(patch):
-    patch.setattr("glue_jobs.publish.deletions.reconciled", lambda batch, table, outcome: outcome)
+    patch.setattr("glue_jobs.batch_run.deletions.reconciled", lambda batch, table, outcome: outcome)
 
 
 def rows_that_were_held_back_are_forgotten(patch):
-    plain = small.raw_rows
-    patch.setattr(small, "raw_rows", lambda *a: plain(*a).where(f"not {HELD}"))
+    plain = by_lookup.raw_rows
+    patch.setattr(by_lookup, "raw_rows", lambda *a: plain(*a).where(f"not {HELD}"))
 
 
 def what_a_row_refers_to_is_not_looked_for(patch):
-    patch.setattr("glue_jobs.references.References.missing", lambda *_: set())
+    patch.setattr("glue_jobs.staging.references.References.missing", lambda *_: set())
 
 
 def a_dimensions_changed_row_is_added_beside_the_old_one(patch):
-    patch.setattr(small, "replaces", lambda *_: False)
+    patch.setattr(by_lookup, "replaces", lambda *_: False)
 
 
 def a_batch_begun_again_adds_its_rows_again(patch):
     """A commit of the batch is found when this run has made it, and not when an earlier one has."""
-    plain_head, plain_write, made = Batch.head, writing.write, {}
+    plain_head, plain_write, made = Batch.head, commit.write, {}
 
     def head(batch, table):
         found = plain_head(batch, table)
@@ -77,18 +82,18 @@ def a_batch_begun_again_adds_its_rows_again(patch):
         lake._commit(lake._writer(table, rows, batch, figures, head), lambda writer: writer.append())
 
     patch.setattr(Batch, "head", head)
-    patch.setattr(small, "write", write)
-    patch.setattr(bulk, "write", write)
+    patch.setattr(by_lookup, "write", write)
+    patch.setattr(by_join, "write", write)
     patch.setattr(Lake, "append", append)
 
 
 def maintenance_takes_what_no_load_has_confirmed(patch):
     plain = retention.due
-    patch.setattr("glue_jobs.lake.due", lambda *a, confirmed, **o: plain(*a, confirmed=2**31, **o))
+    patch.setattr("glue_jobs.lake.tables.due", lambda *a, confirmed, **o: plain(*a, confirmed=2**31, **o))
 
 
 def maintenance_takes_the_state_that_the_next_batch_begins_from(patch):
-    patch.setattr("glue_jobs.maintain.newest_publication_number", lambda _: 2**31)
+    patch.setattr("glue_jobs.maintenance.maintain.newest_publication_number", lambda _: 2**31)
 
 
 def held_rows_are_read_by_the_publications_snapshot(patch):
@@ -113,7 +118,7 @@ def what_a_batch_that_was_left_out_has_committed_stays(patch):
 
 def of_a_batch_of_several_runs_any_row_of_a_key_is_taken(patch):
     """The row of the oldest run instead of the newest."""
-    patch.setattr(reader, "F", _functions(max_by=F.min_by))
+    patch.setattr(parts, "F", _functions(max_by=F.min_by))
 
 
 MUTANTS = [

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from contracts.checksum import mix, mix_sql
-from contracts.layout import publication_key
+from contracts.protocol.object_layout import publication_key
 from tests.spark.model import checks
 from tests.spark.model.expected import FACTS, GOOD, Expected
 from tests.spark.model.machine import first_source, new_order
@@ -44,7 +44,7 @@ from dim_date where year = any(%s)"""
 @pytest.mark.parametrize("small_rows", [20_000, 0], ids=["small", "bulk"])
 @pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
 def test_g8_odd_dates_and_negative_keys_flow(pipeline, spark, monkeypatch, small_rows, first):
-    monkeypatch.setattr("glue_jobs.small.SMALL_ROWS", small_rows)
+    monkeypatch.setattr("glue_jobs.versions.by_lookup.SMALL_ROWS", small_rows)
     if not first:
         pipeline.run(spark)
     with pipeline.source() as connection:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from contracts.layout import manifest_key, publication_key
+from contracts.protocol.object_layout import manifest_key, publication_key
 from glue_jobs.errors import LakeReconciliationError
 from local.simulator.day import business_day
 
@@ -123,7 +123,7 @@ def test_g5_rows_lost_before_the_lake_fail_the_run(pipeline, spark, monkeypatch)
 def test_source_replaced_by_another_database_is_read_whole(pipeline, spark):
     pipeline.run(spark)
     other = pipeline.servers.create_database(pipeline.servers.source, pipeline.servers.seeded_template())
-    from local.urls import secret_from_url
+    from local.servers.urls import secret_from_url
 
     pipeline.servers.client("secretsmanager").put_secret_value(
         SecretId=pipeline.secrets["source"], SecretString=secret_from_url(other, "source")
@@ -162,8 +162,8 @@ def test_an_empty_source_is_a_batch_of_nothing_and_what_comes_then_arrives(serve
 
 
 def test_record_ids_are_gapless_and_follow_the_keys_over_many_partitions(pipeline, spark, monkeypatch):
-    monkeypatch.setattr("glue_jobs.small.SMALL_ROWS", 0)
-    monkeypatch.setattr("glue_jobs.bulk.ROWS_PER_PARTITION", 7)
+    monkeypatch.setattr("glue_jobs.versions.by_lookup.SMALL_ROWS", 0)
+    monkeypatch.setattr("glue_jobs.versions.by_join.ROWS_PER_PARTITION", 7)
     pipeline.run(spark)
     with pipeline.source() as connection:
         business_day(connection)
@@ -182,14 +182,14 @@ def test_record_ids_are_gapless_and_follow_the_keys_over_many_partitions(pipelin
 
 @pytest.mark.parametrize("small_rows", [20_000, 0], ids=["small", "bulk"])
 def test_a_changed_transaction_rewrites_its_range_and_keeps_the_others(pipeline, spark, monkeypatch, small_rows):
-    from contracts.star import DIM_TRANSACTION, LAKE_TABLES
-    from glue_jobs import publish
+    from contracts.tables.star import DIM_TRANSACTION, LAKE_TABLES
+    from glue_jobs import batch_run
 
     ranges = replace(DIM_TRANSACTION, partitioning=("truncate(16, transaction_id)",))
-    tables = [ranges if table.name == ranges.name else table for table in publish._IN_ORDER]
-    monkeypatch.setattr(publish, "_IN_ORDER", tables)
+    tables = [ranges if table.name == ranges.name else table for table in batch_run._IN_ORDER]
+    monkeypatch.setattr(batch_run, "_IN_ORDER", tables)
     monkeypatch.setitem(LAKE_TABLES, ranges.name, ranges)
-    monkeypatch.setattr("glue_jobs.small.SMALL_ROWS", small_rows)
+    monkeypatch.setattr("glue_jobs.versions.by_lookup.SMALL_ROWS", small_rows)
     pipeline.run(spark)
     with pipeline.source() as connection:
         connection.execute("update transaction set transaction_type = 'PURCHASE' where transaction_id in (20, 21)")
@@ -201,10 +201,10 @@ def test_a_changed_transaction_rewrites_its_range_and_keeps_the_others(pipeline,
 
 
 def test_columns_that_the_contract_gains_are_added_to_the_lake(pipeline, spark, monkeypatch):
-    from contracts.star import DIM_DESIGN
-    from contracts.table import Column
-    from contracts.types import TEXT
-    from glue_jobs.lake import Lake
+    from contracts.tables.star import DIM_DESIGN
+    from contracts.tables.table import Column
+    from contracts.tables.types import TEXT
+    from glue_jobs.lake.tables import Lake
 
     pipeline.run(spark)
     lake = Lake(spark, pipeline.database, pipeline.processed)

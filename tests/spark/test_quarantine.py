@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.layout import publication_key
+from contracts.protocol.object_layout import publication_key
 from local.simulator.day import business_day
 
 
@@ -97,7 +97,7 @@ def _new_order(connection, *, date="2024-12-01", design=1):
 
 @pytest.mark.parametrize("small_rows", [20_000, 0], ids=["small", "bulk"])
 def test_g8_rows_that_refer_to_a_held_row_are_held_with_it_and_flow_with_it(pipeline, spark, monkeypatch, small_rows):
-    monkeypatch.setattr("glue_jobs.small.SMALL_ROWS", small_rows)
+    monkeypatch.setattr("glue_jobs.versions.by_lookup.SMALL_ROWS", small_rows)
     pipeline.run(spark)
     with pipeline.source() as connection:
         order, transaction, payment = _new_order(connection, date="2024-13-01")
@@ -128,7 +128,7 @@ def test_g8_rows_that_refer_to_a_held_row_are_held_with_it_and_flow_with_it(pipe
 @pytest.mark.parametrize("small_rows", [20_000, 0], ids=["small", "bulk"])
 def test_g8_a_first_batch_holds_back_what_it_must(pipeline, spark, monkeypatch, small_rows):
     """Also unknown references and NULLs, where the source does not forbid them."""
-    monkeypatch.setattr("glue_jobs.small.SMALL_ROWS", small_rows)
+    monkeypatch.setattr("glue_jobs.versions.by_lookup.SMALL_ROWS", small_rows)
     with pipeline.source() as connection:
         connection.execute("alter table sales_order drop constraint sales_order_design_id_fkey")
         connection.execute("alter table staff drop constraint staff_department_id_fkey")
@@ -177,8 +177,8 @@ def test_g8_a_held_row_that_is_deleted_is_let_go(pipeline, spark):
 
 
 def test_g12_a_held_personal_value_is_masked(spark):
-    from contracts.source import PAYMENT
-    from glue_jobs.star.typed import MASK, PROBLEM, problem, shown
+    from contracts.tables.source import PAYMENT
+    from glue_jobs.star.conversion import MASK, PROBLEM, problem, shown
 
     row = dict.fromkeys(PAYMENT.column_names, "1")
     row.update(company_ac_number="12-34-56", created_at="2024-01-01 00:00:00", last_updated="2024-01-01 00:00:00")

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.batch import Manifest, Part
-from contracts.layout import manifest_key
-from contracts.source import SOURCE_TABLES
-from contracts.store import Bucket
-from glue_jobs import frames
-from glue_jobs.csv_parts import Reading
-from glue_jobs.reader import read_raw
-from glue_jobs.star.typed import typed
+from contracts.protocol.manifest import Manifest, Part
+from contracts.protocol.object_layout import manifest_key
+from contracts.protocol.progress import Bucket
+from contracts.tables.source import SOURCE_TABLES
+from glue_jobs.staging import frames
+from glue_jobs.staging.csv_parts import Reading
+from glue_jobs.staging.parts import read_raw
+from glue_jobs.star.conversion import typed
 
 #: What breaks CSV readers, and the spellings of NULL that they know; PostgreSQL text cannot hold NUL.
 NASTY = [

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from local.jvm import class_archive
+from local.spark.jvm import class_archive
 
 
 def test_the_jvm_takes_its_classes_from_the_archive(spark):

@@ -6,11 +6,11 @@ import pytest
 from pyspark.sql import functions as F
 
 from contracts.errors import CustodyError
-from contracts.layout import manifest_key, publication_key
-from contracts.star import FACT_PAYMENT, LAKE_TABLES, STAR_TABLES
+from contracts.protocol.object_layout import manifest_key, publication_key
+from contracts.tables.star import FACT_PAYMENT, LAKE_TABLES, STAR_TABLES
 from glue_jobs.errors import ConflictError, ReplayError
-from glue_jobs.lake import Lake
-from glue_jobs.maintain import gather
+from glue_jobs.lake.tables import Lake
+from glue_jobs.maintenance.maintain import gather
 from tests.support.publications import dump, use_warehouse
 
 
@@ -97,7 +97,7 @@ def test_g9_small_files_are_brought_together_as_batches_go_by_and_large_ones_sta
     ((large, size),) = _paths(pipeline, spark).items()
     for module in ("publish", "maintain"):
         monkeypatch.setattr(f"glue_jobs.{module}.BATCHES", 3)
-    monkeypatch.setattr("glue_jobs.maintain.SMALL_BYTES", size)
+    monkeypatch.setattr("glue_jobs.maintenance.maintain.SMALL_BYTES", size)
     counts = []
     for number in range(2, 7):
         _change(pipeline, number)
@@ -130,11 +130,11 @@ def test_g3_small_files_that_another_run_replaces_are_left_and_no_row_is_lost(pi
             Lake(another, pipeline.database, pipeline.processed).compact(FACT_PAYMENT)
         return plain(self, name)
 
-    monkeypatch.setattr("glue_jobs.maintain.BATCHES", 2)
+    monkeypatch.setattr("glue_jobs.maintenance.maintain.BATCHES", 2)
     lines = []
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "_java", late)
-        patch.setattr("glue_jobs.maintain.LAKE_TABLES", {FACT_PAYMENT.name: FACT_PAYMENT})
+        patch.setattr("glue_jobs.maintenance.maintain.LAKE_TABLES", {FACT_PAYMENT.name: FACT_PAYMENT})
         gather(Lake(spark, pipeline.database, pipeline.processed), lines.append)
     assert lines == ["fact_payment: a batch has changed what was being brought together; left for the next time"]
     assert len(_paths(pipeline, spark)) == 1
@@ -195,7 +195,9 @@ def test_g11_a_warehouse_is_rebuilt_from_the_files_that_the_job_lists(pipeline, 
     _change(pipeline, 7)
     pipeline.extract()
     with monkeypatch.context() as patch, pytest.raises(RuntimeError):
-        patch.setattr("contracts.store.Bucket.put_once", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        patch.setattr(
+            "contracts.protocol.progress.Bucket.put_once", lambda *_: (_ for _ in ()).throw(RuntimeError("killed"))
+        )
         pipeline.transform(spark)
     pipeline.transform(spark, mode="list")
     use_warehouse(pipeline, pipeline.servers.create_database(pipeline.servers.warehouse))

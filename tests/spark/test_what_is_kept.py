@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.layout import load_key
-from contracts.star import FACT_PAYMENT, QUARANTINE, QUARANTINE_ROW
-from glue_jobs.lake import Lake
+from contracts.protocol.object_layout import load_key
+from contracts.tables.star import FACT_PAYMENT, QUARANTINE, QUARANTINE_ROW
+from glue_jobs.lake.tables import Lake
 from local.simulator.day import business_day
 
 
@@ -21,7 +21,7 @@ def _later(monkeypatch, days):
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(days=days)
 
-    monkeypatch.setattr("glue_jobs.lake.datetime", Later)
+    monkeypatch.setattr("glue_jobs.lake.tables.datetime", Later)
 
 
 @pytest.mark.parametrize("mended", [True, False])
@@ -108,7 +108,7 @@ def test_g3_maintenance_of_tables_in_which_nothing_happened_commits_nothing(pipe
     name = Lake(spark, pipeline.database, pipeline.processed).name(FACT_PAYMENT)
     before = spark.table(f"{name}.snapshots").collect()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("glue_jobs.lake.Lake._commit", lambda *_: pytest.fail("nothing is to be committed"))
+        patch.setattr("glue_jobs.lake.tables.Lake._commit", lambda *_: pytest.fail("nothing is to be committed"))
         pipeline.transform(spark, mode="maintain", keep_days=0)
     spark.sql(f"refresh table {name}")
     assert spark.table(f"{name}.snapshots").collect() == before

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.checksum import mix
-from contracts.document import FORMAT
-from contracts.layout import listing_key, manifest_key, publication_key
-from contracts.listing import LISTED_TABLES, Listing
-from contracts.publication import EMPTY, DataFile
-from contracts.star import LAKE_TABLES, SOURCE_DELETION, STAR_TABLES
-from contracts.table import Kind
+from contracts.protocol.document import FORMAT
+from contracts.protocol.listing import LISTED_TABLES, Listing
+from contracts.protocol.object_layout import listing_key, manifest_key, publication_key
+from contracts.protocol.publication import EMPTY, DataFile
+from contracts.tables.star import LAKE_TABLES, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.table import Kind
 from tests.support.samples import TIME, manifest, publication
 
 ARROW = {

@@ -14,12 +14,12 @@ import boto3
 import psycopg
 import pytest
 
-from local import oracle
-from local.aws import ACCOUNT, REGION, Aws, credentials
+from local.demo import oracle
 from local.home import Home
-from local.postgres import PostgresServer
+from local.servers.emulator_process import ACCOUNT, REGION, Aws, credentials
+from local.servers.postgres import PostgresServer
+from local.servers.urls import secret_from_url
 from local.simulator.business import create_schema, seed
-from local.urls import secret_from_url
 
 #: Small and quick, with every table filled.
 DAYS = 4
@@ -158,8 +158,8 @@ class Pipeline:
 
     def lake(self, spark: Any, database: str = "") -> Any:
         """Return a function that reads a table of the lake as it is now."""
-        from contracts.star import LAKE_TABLES
-        from glue_jobs.lake import Lake
+        from contracts.tables.star import LAKE_TABLES
+        from glue_jobs.lake.tables import Lake
 
         lake = Lake(spark, database or self.database, self.processed)
         return lambda name: lake.read(LAKE_TABLES[name])

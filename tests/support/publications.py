@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import psycopg
 
-from contracts.star import HISTORIES, STAR_TABLES
-from local.urls import secret_from_url
+from contracts.tables.star import HISTORIES, STAR_TABLES
+from local.servers.urls import secret_from_url
 
 DAY, NEXT = date(2024, 1, 1), date(2024, 1, 2)
 TIME = "08:00:00.000"

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from contracts.batch import Manifest, Part, Shape, SourceIdentity, TableExtract, Witness
-from contracts.document import FORMAT
-from contracts.publication import DataFile, Publication, TablePublication
-from contracts.source import SOURCE_TABLES
-from contracts.star import LAKE_TABLES
-from lambdas.extract.catalog import ColumnFound, Relation
-from lambdas.extract.source import Position
+from contracts.protocol.document import FORMAT
+from contracts.protocol.manifest import Manifest, Part, Shape, SourceIdentity, TableExtract, Witness
+from contracts.protocol.publication import DataFile, Publication, TablePublication
+from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.star import LAKE_TABLES
+from lambdas.extract.shapes import ColumnFound, Relation
+from lambdas.extract.snapshot import Position
 
 LAKE = "0123456789abcdef0123456789abcdef"
 TIME = "2026-11-20T09:00:00.123456+00:00"

@@ -5,8 +5,8 @@ from datetime import date
 
 import pyarrow.parquet as pq
 
-from contracts.star import STAR_TABLES
-from contracts.store import newest_listing, newest_load_number, publications_after
+from contracts.protocol.progress import newest_listing, newest_load_number, publications_after
+from contracts.tables.star import STAR_TABLES
 from tests.spark.model.expected import FACTS
 
 EPOCH = date(1970, 1, 1)

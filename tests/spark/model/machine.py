@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from contracts.errors import DamagedDocumentError
-from contracts.source import SOURCE_TABLES
-from contracts.store import Bucket
-from contracts.table import Reading
-from glue_jobs import small
+from contracts.protocol.progress import Bucket
+from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.table import Reading
 from glue_jobs.errors import TransformError
-from glue_jobs.lake import Lake
+from glue_jobs.lake.tables import Lake
+from glue_jobs.versions import by_lookup
 from tests.spark.model import checks
 from tests.spark.model.expected import BAD, FACTS, GOOD, Expected
 from tests.spark.model.stage import Stage
@@ -181,7 +181,7 @@ class LakeModel(RuleBasedStateMachine):
 
     @rule(kill=KILLS, rows=ROWS)
     def run(self, kill, rows):
-        """`kill`: after how many commits the job dies; `rows`: up to how many rows a batch is small."""
+        """`kill`: after how many commits the job dies; `rows`: up to how many rows a batch is decided by look-up."""
         commits, plain = 0, (Lake._commit, Bucket.put_once)
 
         def commit(lake, *arguments):
@@ -197,7 +197,7 @@ class LakeModel(RuleBasedStateMachine):
             plain[1](bucket, *arguments)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(small, "SMALL_ROWS", rows)
+            patch.setattr(by_lookup, "SMALL_ROWS", rows)
             patch.setattr(Lake, "_commit", commit)
             patch.setattr(Bucket, "put_once", put)
             try:

@@ -6,17 +6,17 @@ import io
 import uuid
 from dataclasses import replace
 
-from contracts.batch import Manifest, Part, SourceIdentity, TableExtract, Unfinished
 from contracts.checksum import mix
-from contracts.document import FORMAT
-from contracts.layout import load_key, manifest_key
-from contracts.source import SOURCE_TABLES
-from contracts.star import LAKE_TABLES
-from contracts.store import Bucket, newest_publication_number, read_publication
-from contracts.table import Reading
-from glue_jobs.lake import Lake
+from contracts.protocol.document import FORMAT
+from contracts.protocol.manifest import Manifest, Part, SourceIdentity, TableExtract, Unfinished
+from contracts.protocol.object_layout import load_key, manifest_key
+from contracts.protocol.progress import Bucket, newest_publication_number, read_publication
+from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.star import LAKE_TABLES
+from contracts.tables.table import Reading
+from glue_jobs.lake.tables import Lake
 from glue_jobs.transform import main
-from local.aws import ACCOUNT, REGION
+from local.servers.emulator_process import ACCOUNT, REGION
 
 LAKE = "0123456789abcdef0123456789abcdef"
 

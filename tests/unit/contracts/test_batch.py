@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.batch import Manifest
 from contracts.errors import DamagedDocumentError
-from contracts.layout import manifest_key, newest_number, part_key, publication_key
-from contracts.publication import Publication
+from contracts.protocol.manifest import Manifest
+from contracts.protocol.object_layout import manifest_key, newest_number, part_key, publication_key
+from contracts.protocol.publication import Publication
 from tests.support.samples import manifest, publication
 
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from contracts.batch import Manifest
 from contracts.errors import DamagedDocumentError
-from contracts.layout import listing_key, manifest_key, publication_key
-from contracts.listing import Listing
-from contracts.publication import Publication
+from contracts.protocol.listing import Listing
+from contracts.protocol.manifest import Manifest
+from contracts.protocol.object_layout import listing_key, manifest_key, publication_key
+from contracts.protocol.publication import Publication
 from local.home import ROOT
 
 GOLDEN = ROOT / "tests" / "golden"

@@ -3,12 +3,12 @@
 import pycountry
 import pytest
 
-from contracts.currencies import CURRENCY_NAMES
-from contracts.dictionary import render
-from contracts.source import SOURCE_TABLES
-from contracts.star import DIMENSIONS, FACTS, STAR_TABLES
-from contracts.table import Reading
+from contracts.tables.currencies import CURRENCY_NAMES
+from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.star import DIMENSIONS, FACTS, STAR_TABLES
+from contracts.tables.table import Reading
 from local.home import ROOT
+from tools.data_dictionary import render
 
 
 def test_there_are_eleven_tables_of_each_kind():

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from contracts.publication import EMPTY
-from contracts.star import DIM_DATE
-from glue_jobs.calendars import days_after, days_before
-from glue_jobs.days import days_of
+from contracts.protocol.publication import EMPTY
+from contracts.tables.star import DIM_DATE
+from glue_jobs.versions.calendar import days_after, days_before
+from glue_jobs.versions.days import days_of
 from tests.support.samples import publication
 
 

@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.batch import Part
 from contracts.errors import StorageError
-from glue_jobs import csv_parts
-from glue_jobs.csv_parts import NUMBER, Reading, on_executor, record_batches
+from contracts.protocol.manifest import Part
 from glue_jobs.errors import IngestionDamagedError
+from glue_jobs.staging import csv_parts
+from glue_jobs.staging.csv_parts import NUMBER, Reading, on_executor, record_batches
 
 NASTY = ["", " ", '"', '""', ",", "\n", "\r", "\r\n", "\\N", "\\.", "NULL", "\ufeff", "\u2028", "é", "😀", "x" * 40]
 VALUE = st.one_of(

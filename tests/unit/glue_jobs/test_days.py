@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue_jobs.days import days_of, lacking, merged
+from glue_jobs.versions.days import days_of, lacking, merged
 
 RANGES = st.lists(st.tuples(st.integers(-40, 40), st.integers(0, 9)).map(lambda r: (r[0], r[0] + r[1])))
 

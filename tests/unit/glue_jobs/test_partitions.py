@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from contracts.star import DIM_TRANSACTION
-from glue_jobs.partitions import buckets, condition
+from contracts.tables.star import DIM_TRANSACTION
+from glue_jobs.lake.pruning import buckets, condition
 
 SPAN = 100_000
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue_jobs.retention import due
-from glue_jobs.snapshots import NOTHING, Snapshot, state_after
+from glue_jobs.lake.retention import due
+from glue_jobs.lake.snapshots import NOTHING, Snapshot, state_after
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 LIMIT = NOW - timedelta(days=7)

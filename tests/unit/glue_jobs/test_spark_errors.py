@@ -12,7 +12,7 @@ MESSAGE = "Batch 7, table staff: part staff/1.csv has 3 bytes, the manifest says
 WORKER = """
   An exception was thrown from the Python worker. Please see the stack trace below.
 Traceback (most recent call last):
-  File "glue_jobs/csv_parts.py", line 1, in record_batches
+  File "glue_jobs/staging/csv_parts.py", line 1, in record_batches
 {error}: {message}
 """
 

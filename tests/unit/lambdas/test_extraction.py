@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.batch import Manifest, Part, SourceIdentity
-from contracts.layout import manifest_key
-from contracts.source import SOURCE_TABLES
+from contracts.protocol.manifest import Manifest, Part, SourceIdentity
+from contracts.protocol.object_layout import manifest_key
+from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import SourceSchemaError
-from lambdas.extract.catalog import ColumnFound, Relation, normalise_type
-from lambdas.extract.extraction import Outcome, is_read_whole, plan
 from lambdas.extract.manifest import adds_nothing, build_manifest
-from lambdas.extract.schema import check_schema
-from lambdas.extract.source import COMPARABLE_AGE, Survey
+from lambdas.extract.plan import Outcome, is_read_whole, plan
+from lambdas.extract.schema_check import check_schema
+from lambdas.extract.shapes import ColumnFound, Relation, normalise_type
+from lambdas.extract.snapshot import COMPARABLE_AGE, Survey
 from lambdas.extract.trust import why_everything
 from tests.support.samples import LAKE, SCHEMA, SOURCE, TIME, extract, manifest, position, shape
 

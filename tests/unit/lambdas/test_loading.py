@@ -4,15 +4,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from contracts.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
 from lambdas.load.custody import check_follows
-from lambdas.load.ddl import views
 from lambdas.load.loading import load_publication
-from lambdas.load.places import Places
-from lambdas.load.script import render
+from lambdas.load.warehouse.ddl import views
+from lambdas.load.warehouse.naming import Places
 from local.home import ROOT
 from tests.support.samples import publication, table_publication
+from tools.warehouse_script import render
 
 
 class FakeLake:

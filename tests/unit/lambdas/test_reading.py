@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.batch import Manifest, Part, Unfinished, joined
 from contracts.checksum import mix
-from contracts.layout import manifest_key
-from contracts.source import SOURCE_TABLES
+from contracts.protocol.manifest import Manifest, Part, Unfinished, joined
+from contracts.protocol.object_layout import manifest_key
+from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import SourceReadError
-from lambdas.extract.catalog import ColumnFound
 from lambdas.extract.copying import Chunk
-from lambdas.extract.extraction import plan
 from lambdas.extract.manifest import build_manifest
+from lambdas.extract.plan import plan
 from lambdas.extract.reading import read
-from lambdas.extract.source import Survey
+from lambdas.extract.shapes import ColumnFound
+from lambdas.extract.snapshot import Survey
 from tests.support.samples import LAKE, SCHEMA, TIME, position
 
 #: Two that are read incrementally, and two that are read whole, together.

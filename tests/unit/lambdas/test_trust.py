@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.batch import Witness
-from contracts.source import SOURCE_TABLES
+from contracts.protocol.manifest import Witness
+from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import SourceMovedError
 from lambdas.extract.event import Request
-from lambdas.extract.extraction import is_read_whole, plan
+from lambdas.extract.plan import is_read_whole, plan
 from lambdas.extract.trust import changes, why_everything
 from lambdas.extract.witness import contradiction, take
 from tests.support.samples import SCHEMA, SOURCE, extract, manifest, position, shape

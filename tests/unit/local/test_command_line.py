@@ -8,8 +8,8 @@ from lambdas.load.settings import LoadSettings
 from local.__main__ import app
 from local.errors import LocalError
 from local.platform import DEFAULT_DAYS, Scale, Wishes, _context, _ledger, check_databases
+from local.servers.urls import secret_from_url
 from local.typed import parse_read, parse_scale
-from local.urls import secret_from_url
 
 
 @pytest.mark.parametrize(

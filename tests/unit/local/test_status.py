@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.layout import MANIFEST_PREFIX, manifest_key
+from contracts.protocol.object_layout import MANIFEST_PREFIX, manifest_key
 from local.status import freshness
 from tests.support.samples import manifest
 

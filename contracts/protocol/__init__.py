@@ -1,0 +1,1 @@
+"""The batch protocol: its documents, where they lie, and how far each stage is."""

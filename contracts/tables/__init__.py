@@ -1,0 +1,1 @@
+"""The tables: their types, columns, keys, references, and what is current of them."""

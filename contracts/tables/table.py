@@ -1,0 +1,132 @@
+"""The vocabulary in which tables are described: columns, keys, references and how a table is read."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from contracts.tables.types import DataType
+
+
+class Reading(StrEnum):
+    """How the extraction reads a source table."""
+
+    CHANGED = "changed"  #: only rows whose ``xmin`` is not older than the previous batch's horizon
+    WHOLE = "whole"  #: the whole table, together with its group, whenever any row of the group changed
+
+
+class Kind(StrEnum):
+    """What role a table of the lake plays."""
+
+    FACT = "fact"
+    DIMENSION = "dimension"
+    HISTORY = "history"  #: every version of a dimension's rows
+    LOG = "log"  #: what the platform keeps for itself: deletions and rows held back
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a source or star table.
+
+    Attributes
+    ----------
+    name, type, description
+        As they appear in every system.
+    nullable
+        Whether NULL is a legal value.
+    references
+        ``table.column`` that the value must exist in, or None.
+    personal
+        Whether values are personal data, which never appear in messages, logs or quarantine.
+    """
+
+    name: str
+    type: DataType
+    description: str
+    nullable: bool = False
+    references: str | None = None
+    personal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What source and star tables have in common."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: str
+    description: str
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Column names in physical order."""
+        return tuple(c.name for c in self.columns)
+
+    def column(self, name: str) -> Column:
+        """Return the column called `name`.
+
+        Raises
+        ------
+        KeyError
+            When the table has no such column.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name} has no column {name}")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable(Table):
+    """A table of ``totesys``.
+
+    Attributes
+    ----------
+    reading
+        How the extraction reads it.
+    group
+        Tables that one dimension joins carry the same group, so that a batch has all or none of them.
+    """
+
+    reading: Reading = Reading.CHANGED
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StarTable(Table):
+    """A table of the star schemas, in the lake and in the warehouse, or one that the lake has beside them.
+
+    Attributes
+    ----------
+    key
+        The business key: the column that identifies the thing described (of a fact: the order, not the record).
+    kind
+        Fact or dimension.
+    record_id
+        Surrogate primary key of a fact's version, assigned by the lake; empty for dimensions.
+    source
+        Source table that the key comes from; empty for the calendar.
+    joins
+        Further source tables that contribute columns.
+    partitioning
+        Iceberg partition transforms.
+    """
+
+    kind: Kind = Kind.DIMENSION
+    record_id: str = ""
+    source: str = ""
+    joins: tuple[str, ...] = ()
+    partitioning: tuple[str, ...] = field(default=())
+
+    @property
+    def primary_key(self) -> str:
+        """Primary key in the warehouse: the record id of a fact, the key of a dimension."""
+        return self.record_id or self.key
+
+    @property
+    def is_append_only(self) -> bool:
+        """Whether rows are only ever added: versions of facts, days of the calendar, deletions."""
+        return self.kind is Kind.FACT or (self.kind is Kind.DIMENSION and not self.source)
+
+    @property
+    def content_columns(self) -> tuple[Column, ...]:
+        """Columns whose values make up a version's content: all but the record id."""
+        return tuple(c for c in self.columns if c.name != self.record_id)

@@ -1,0 +1,173 @@
+"""What every step of a batch works with, and what it hands on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+
+from contracts.protocol.manifest import Manifest
+from contracts.protocol.progress import Bucket
+from contracts.protocol.publication import EMPTY, DataFile, Publication, TablePublication
+from contracts.tables.star import LAKE_TABLES, SOURCE_DELETION
+from contracts.tables.table import StarTable
+from glue_jobs.errors import LakeReconciliationError, OvertakenError
+from glue_jobs.lake.tables import Commit, Head, Lake
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """The session, the two buckets and the lake.
+
+    Attributes
+    ----------
+    publications
+        What the keys of the publications begin with, before their usual keys; empty for the live lake.
+    is_partial
+        Whether the lake began in the middle: a replay of a range of batches. Then rows may refer to what came before,
+        and counts cannot be compared with the source's.
+    """
+
+    spark: SparkSession
+    ingestion: Bucket
+    processed: Bucket
+    lake: Lake
+    publications: str = ""
+    is_partial: bool = False
+
+
+@dataclass(slots=True)
+class Batch:
+    """One batch on its way into the lake.
+
+    Attributes
+    ----------
+    previous
+        The newest publication before it, or None before the first.
+    before
+        Every table as that one left it.
+    kept
+        Frames that are kept in memory or on disk until the batch is published.
+    """
+
+    place: Workplace
+    manifest: Manifest
+    previous: Publication | None
+    before: Mapping[str, TablePublication] = field(init=False)
+    kept: list[DataFrame] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Look up what was before."""
+        self.before = self.previous.tables if self.previous else first_publications()
+
+    @property
+    def number(self) -> int:
+        """The batch's number."""
+        return self.manifest.batch
+
+    @property
+    def published(self) -> int:
+        """Number of the newest publication before it, or 0."""
+        return self.previous.batch if self.previous else 0
+
+    @property
+    def has_deletions(self) -> bool:
+        """Whether an earlier batch found any key deleted."""
+        return self.before[SOURCE_DELETION.name].current_keys > 0
+
+    def keep(self, frame: DataFrame) -> DataFrame:
+        """Compute a frame once only."""
+        self.kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
+        return frame
+
+    def release(self) -> None:
+        """Give back what `keep` holds."""
+        while self.kept:
+            self.kept.pop().unpersist()
+
+    def rows_before(self, table: StarTable) -> DataFrame:
+        """Return a table as it was before the batch, without what an earlier try of it has committed."""
+        return self.place.lake.read_after(table, self.published)
+
+    def begin(self, table: StarTable) -> None:
+        """Take back what a batch has committed to a table that was never published: this one takes its place.
+
+        Raises
+        ------
+        ConflictError
+            When another run commits to the table meanwhile.
+        """
+        if self.number - self.published < 2 or not self.place.lake.exists(table):
+            return  # no batch lies between
+        commit = self.head(table).commit
+        if commit and self.published < commit.batch < self.number:
+            self.place.lake.take_back(table, self.published)
+
+    def head(self, table: StarTable) -> Head:
+        """Look at a table.
+
+        Raises
+        ------
+        OvertakenError
+            When a later batch has been there.
+        """
+        head = self.place.lake.head(table)
+        if head.commit and head.commit.batch > self.number:
+            raise OvertakenError(
+                f"Batch {self.number}, table {table.name}: batch {head.commit.batch} is in the lake already. Another run is "
+                f"further; this one has nothing to do."
+            )
+        return head
+
+    def commit_of(self, table: StarTable) -> tuple[Commit, tuple[DataFile, ...]]:
+        """Return the batch's commit of a table, and its files.
+
+        Raises
+        ------
+        LakeReconciliationError
+            When there is none.
+        """
+        commit = self.head(table).of_batch(self.number)
+        if commit is None:
+            raise LakeReconciliationError(
+                f"Batch {self.number}, table {table.name}: its commit cannot be found again. Nothing was published; run "
+                f"the transform again."
+            )
+        return commit, self.place.lake.files(table, commit.snapshot_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one table.
+
+    Attributes
+    ----------
+    after
+        Its publication.
+    raw
+        Its rows as text, the held ones of earlier batches among them; None when the batch holds nothing of it.
+    held
+        Rows that are held back: ``source_key``, ``column_name``, ``value``, ``reason``, ``has_older_version``, ``content``.
+    deleted
+        Keys found deleted, as ``source_key``.
+    years
+        Years that the batch's rows refer to.
+    """
+
+    after: TablePublication
+    raw: DataFrame | None = None
+    held: DataFrame | None = None
+    deleted: DataFrame | None = None
+    years: frozenset[int] = frozenset()
+
+
+def unchanged(before: TablePublication) -> TablePublication:
+    """Return the publication of a table that a batch leaves alone."""
+    return replace(
+        before, files=(), inserted=0, updated=0, deleted=0, surplus=0, first_record_id=before.last_record_id + 1
+    )
+
+
+def first_publications() -> dict[str, TablePublication]:
+    """Return every table before the first batch."""
+    return dict.fromkeys(LAKE_TABLES, EMPTY)

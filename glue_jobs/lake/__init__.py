@@ -1,0 +1,1 @@
+"""The lake: all that knows Iceberg."""

@@ -1,0 +1,1 @@
+"""The job's other modes: maintenance, replay, the listing of the lake's files."""

@@ -1,0 +1,78 @@
+"""Upkeep of the lake: few large files instead of many small ones, and no snapshots that nobody needs any more.
+
+Safe beside a running transform: every commit is validated against what was read, and a loser begins again.
+"""
+
+from collections.abc import Callable
+
+from contracts.protocol.progress import Bucket, newest_load_number, newest_publication_number
+from contracts.tables.star import LAKE_TABLES, QUARANTINE, QUARANTINE_ROW
+from contracts.tables.table import StarTable
+from glue_jobs.errors import ConflictError
+from glue_jobs.lake.tables import Lake
+
+ATTEMPTS = 5
+#: Batches after which small files are brought together, and how many of them a partition must have.
+BATCHES = 16
+#: Files of this size are no longer small: rewriting them would cost more than they cost those that read them.
+SMALL_BYTES = 4 * 2**20
+#: Rewritten whole by every batch that changes them, and read as earlier batches left them.
+_WHOLE = (QUARANTINE, QUARANTINE_ROW)
+
+
+def maintain(lake: Lake, processed: Bucket, keep_days: int, log: Callable[[str], None]) -> None:
+    """Compact every table's partitions of several files, rewrite its manifests, and expire its old snapshots.
+
+    Tables that a batch has changed which is not published yet are left for the next time.
+
+    Parameters
+    ----------
+    processed
+        The bucket whose publications and notes of loads tell what is still needed, however old it is.
+    keep_days
+        Snapshots younger than this stay in any case.
+    log
+        Receives one line for each table.
+    """
+    published, confirmed = newest_publication_number(processed), newest_load_number(processed)
+    for table in LAKE_TABLES.values():
+        if not lake.exists(table):
+            continue
+        commit = lake.head(table).commit
+        if commit and commit.batch > published:
+            log(f"{table.name}: batch {commit.batch} is on its way; left for the next time")
+            continue
+        compacted = 0 if table in _WHOLE else _compact(lake, table, log)
+        try:
+            lake.rewrite_manifests(table)
+            expired = lake.expire(table, keep_days, published=published, confirmed=confirmed)
+        except ConflictError:
+            log(f"{table.name}: batches keep changing it; old snapshots are left for the next time")
+        else:
+            log(f"{table.name}: {compacted} partitions compacted, {expired} snapshots expired")
+
+
+def gather(lake: Lake, log: Callable[[str], None]) -> None:
+    """Bring the small files together that batches have left since the last maintenance.
+
+    What it costs follows what these batches wrote, because larger files are left alone. Without it, each batch would open
+    the files of all batches since then.
+    """
+    for table in LAKE_TABLES.values():
+        try:
+            files = lake.gather(table, BATCHES, SMALL_BYTES)
+        except ConflictError:
+            log(f"{table.name}: a batch has changed what was being brought together; left for the next time")
+        else:
+            if files:
+                log(f"{table.name}: {files} small files brought together")
+
+
+def _compact(lake: Lake, table: StarTable, log: Callable[[str], None]) -> int:
+    for _ in range(ATTEMPTS):
+        try:
+            return lake.compact(table)
+        except ConflictError:
+            log(f"{table.name}: a batch has changed what was being compacted; again")
+    log(f"{table.name}: not compacted, because batches keep changing it; left for the next time")
+    return 0

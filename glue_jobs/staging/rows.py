@@ -1,0 +1,68 @@
+"""What a batch offers a star table: the rows of its parts, and those that earlier batches held back."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.star import QUARANTINE_ROW
+from contracts.tables.table import SourceTable, StarTable
+from glue_jobs.context import Batch
+from glue_jobs.staging.parts import key_list, read_raw
+from glue_jobs.star import BUILDERS
+from glue_jobs.star.content import with_hash
+from glue_jobs.star.conversion import conformed, problem, typed
+
+#: Tells whether a row was held back by an earlier batch.
+HELD = "_is_held"
+
+
+def is_offered(batch: Batch, table: StarTable) -> bool:
+    """Tell whether the batch has anything for `table`: rows, or rows held back that may flow now."""
+    names = (table.source, *table.joins)
+    return batch.before[table.name].quarantined > 0 or any(
+        batch.manifest.tables[name].read != "nothing" for name in names
+    )
+
+
+def raw_rows(batch: Batch, table: StarTable) -> DataFrame:
+    """Return the rows of a star table's source, each key once: the contract's columns as text, and ``_is_held``.
+
+    A held row gives way to a newer one of the batch, and goes when the batch's key list lacks it.
+    """
+    source = SOURCE_TABLES[table.source]
+    rows = _read(batch, source).withColumn(HELD, F.lit(False))
+    if batch.before[table.name].quarantined:
+        held = _held_rows(batch, source)
+        newer = rows.select(source.key).join(held.select(source.key), source.key, "left_semi")
+        held = held.join(newer, source.key, "left_anti")
+        listed = key_list(batch.place.spark, batch.place.ingestion, batch.manifest, source.name)
+        if listed is not None:
+            held = held.join(listed.select(F.col(source.key).cast("string")), source.key, "left_semi")
+        rows = rows.unionByName(held.withColumn(HELD, F.lit(True)))
+    return rows
+
+
+def star_rows(batch: Batch, table: StarTable, raw: DataFrame, extras: tuple[str, ...] = ()) -> DataFrame:
+    """Make star rows with ``row_hash`` and the extras of raw rows; those with a problem are not to be shown."""
+    sources = {table.source: typed(raw, SOURCE_TABLES[table.source], extras)}
+    for name in table.joins:
+        sources[name] = typed(good_rows(batch, name), SOURCE_TABLES[name])
+    return with_hash(conformed(BUILDERS[table.name](sources), table, extras), table)
+
+
+def good_rows(batch: Batch, name: str) -> DataFrame:
+    """Return the raw rows of a source table in the batch that can be shown by themselves."""
+    source = SOURCE_TABLES[name]
+    return _read(batch, source).where(problem(source) == 0)
+
+
+def _read(batch: Batch, source: SourceTable) -> DataFrame:
+    return read_raw(batch.place.spark, batch.place.ingestion, batch.manifest, source.name)
+
+
+def _held_rows(batch: Batch, source: SourceTable) -> DataFrame:
+    """Return the raw rows held back before this batch."""
+    rows = batch.rows_before(QUARANTINE_ROW)
+    fields = ", ".join(f"`{name}` string" for name in source.column_names)
+    content = F.from_json("content", fields).alias("row")
+    return rows.where(F.col("source_table") == source.name).select(content).select("row.*")

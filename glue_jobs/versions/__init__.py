@@ -1,0 +1,1 @@
+"""What becomes of staged rows: new versions, deletions, histories, calendar."""

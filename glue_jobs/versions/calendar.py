@@ -1,0 +1,92 @@
+"""``dim_date`` grows with the facts: by whole years, never by a fixed span."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from contracts.checksum import mix
+from contracts.protocol.publication import TablePublication
+from contracts.tables.star import DIM_DATE
+from glue_jobs.context import Batch, unchanged
+from glue_jobs.star.content import with_hash
+from glue_jobs.versions.days import Ranges, days_of, lacking, merged
+
+
+def days_before(batch: Batch) -> Ranges:
+    """Return the days that the calendar has before the batch.
+
+    The previous publication says so; where it is of a release that did not, its range of keys does when that is gapless,
+    and else the table is read, once.
+    """
+    if batch.previous and batch.previous.calendar is not None:
+        return batch.previous.calendar
+    before = batch.before[DIM_DATE.name]
+    if before.is_gapless:
+        return ((before.lowest_key, before.highest_key),) if before.current_keys else ()
+    years = batch.rows_before(DIM_DATE).select("year").distinct().collect()
+    return merged(days_of(row["year"]) for row in years)
+
+
+def days_after(days: Ranges, years: Collection[int]) -> Ranges:
+    """Return the days that a calendar has after a batch whose rows refer to `years`."""
+    return merged([*days, *map(days_of, years)])
+
+
+def record(batch: Batch, days: Ranges, years: Collection[int]) -> TablePublication:
+    """Add the years that the batch's rows refer to and the calendar lacks; keys are days since 1970.
+
+    Parameters
+    ----------
+    days
+        What the calendar has before the batch.
+    """
+    before, lake = batch.before[DIM_DATE.name], batch.place.lake
+    new = lacking(days, years)
+    if not new:
+        return unchanged(before)
+    lake.ensure(DIM_DATE)
+    head = batch.head(DIM_DATE)
+    if not head.of_batch(batch.number):
+        rows = with_hash(_every_day(batch.place.spark, new), DIM_DATE).withColumn("batch_id", F.lit(batch.number))
+        lake.append(DIM_DATE, rows.coalesce(1).sortWithinPartitions("date_id"), batch.number, {"years": new}, head)
+    commit, files = batch.commit_of(DIM_DATE)
+    keys = [day for year in new for day in range(days_of(year)[0], days_of(year)[1] + 1)]
+    is_empty = before.highest_key < before.lowest_key
+    return replace(
+        unchanged(before),
+        snapshot_id=commit.snapshot_id,
+        files=files,
+        inserted=len(keys),
+        current_keys=before.current_keys + len(keys),
+        key_checksum=before.key_checksum + sum(map(mix, keys)),
+        lowest_key=keys[0] if is_empty else min(before.lowest_key, keys[0]),
+        highest_key=keys[-1] if is_empty else max(before.highest_key, keys[-1]),
+    )
+
+
+def _every_day(spark: SparkSession, years: Iterable[int]) -> DataFrame:
+    """Build every day of `years`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``dim_date``: 365 or 366 rows a year.
+    """
+    frame = spark.createDataFrame([(year,) for year in sorted(set(years))], "first int")
+    days = frame.select(
+        F.explode(
+            F.sequence(F.make_date("first", F.lit(1), F.lit(1)), F.make_date("first", F.lit(12), F.lit(31)))
+        ).alias("date_id")
+    )
+    return days.select(
+        "date_id",
+        F.year("date_id").alias("year"),
+        F.month("date_id").alias("month"),
+        F.dayofmonth("date_id").alias("day"),
+        (F.weekday("date_id") + 1).alias("day_of_week"),
+        F.date_format("date_id", "EEEE").alias("day_name"),
+        F.date_format("date_id", "MMMM").alias("month_name"),
+        F.quarter("date_id").alias("quarter"),
+    )

@@ -1,0 +1,81 @@
+"""Gateway to the lake: the rows of Parquet files that a publication or a listing names."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from contracts.errors import StorageError
+from contracts.protocol.publication import DataFile
+from contracts.tables.table import StarTable
+
+#: Rows decoded at a time: while the server works on some, the next ones are made ready.
+BATCH_ROWS = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class LakeFiles:
+    """The lake's data files.
+
+    Attributes
+    ----------
+    filesystem
+        S3, or what stands for it.
+    bucket
+        Name of the processed bucket.
+    """
+
+    filesystem: fs.FileSystem
+    bucket: str
+
+    @classmethod
+    def open(cls, bucket: str) -> "LakeFiles":
+        """Open S3 with the function's own credentials and, where one is set, its endpoint."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+        scheme, _, address = endpoint.rpartition("://")
+        options: dict[str, Any] = {"endpoint_override": address, "scheme": scheme} if address else {}
+        return cls(fs.S3FileSystem(region=os.environ.get("AWS_REGION"), **options), bucket)
+
+    def rows(
+        self, table: StarTable, files: Iterable[DataFile], batch: int | None = None, further: Sequence[str] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of `files`, a row group at a time.
+
+        Parameters
+        ----------
+        batch
+            The batch that wrote the rows that are wanted; all rows without one.
+        further
+            Columns beside those of the table.
+
+        Raises
+        ------
+        StorageError
+            When a named file cannot be read.
+        """
+        columns = [*table.column_names, *further]
+        for file in files:
+            try:
+                with (
+                    self.filesystem.open_input_file(f"{self.bucket}/{file.key}") as source,
+                    pq.ParquetFile(source, pre_buffer=False) as parquet,
+                ):
+                    wanted = columns if batch is None else [*columns, "batch_id"]
+                    for rows in parquet.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False):
+                        ours = (
+                            rows
+                            if batch is None
+                            else rows.filter(pc.equal(rows.column("batch_id"), pa.scalar(batch, pa.int32())))
+                        )
+                        yield ours.select(columns)
+            except (OSError, pa.ArrowInvalid) as error:
+                raise StorageError(
+                    f"Lake file {file.key}, table {table.name}, cannot be read: {type(error).__name__}. Its transaction was "
+                    f"rolled back; the next run tries again. If the file is gone (the lake's upkeep removes what newer files "
+                    f"have replaced), rebuild the warehouse."
+                ) from error

@@ -1,0 +1,1 @@
+"""The gateway to the warehouse: its names, tables, views, statements and transactions."""

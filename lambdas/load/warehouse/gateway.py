@@ -1,0 +1,272 @@
+"""Gateway to the warehouse: one transaction for each publication, under one advisory lock."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import psycopg
+import pyarrow as pa
+from psycopg import errors, sql
+from psycopg.pq import TransactionStatus
+
+from contracts.protocol.publication import Publication
+from contracts.tables.star import FACTS, SOURCE_DELETION
+from contracts.tables.table import Column, Kind, StarTable
+from lambdas.errors import (
+    AnotherLoadError,
+    PrivilegeError,
+    WarehouseBusyError,
+    WarehouseSchemaError,
+    WarehouseWriteError,
+)
+from lambdas.load.custody import Custody, Owner, check_empty, check_owner, is_next
+from lambdas.load.reconciliation import Reconciliation
+from lambdas.load.warehouse.copy_binary import HEADER, TRAILER, encode
+from lambdas.load.warehouse.ledger import Ledger
+from lambdas.load.warehouse.limits import Limits
+from lambdas.load.warehouse.naming import Places
+from lambdas.load.warehouse.prepare import prepare
+from lambdas.load.warehouse.statements import differing_keys, names, stage, undelete, upsert
+
+#: Serialises loads of one warehouse: the name of the platform as a number.
+LOCK = int.from_bytes(b"totesys", "big")
+#: More rows than this are told to the planner before they are counted.
+ANALYZE_ROWS = 100_000
+
+#: What goes away by itself: another session was in the way, or the server or the way to it was gone.
+_PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+)
+#: Of those, what stays until somebody does something.
+_LASTING = (errors.DiskFull, errors.ProgramLimitExceeded)
+
+
+class Warehouse:
+    """The warehouse, as the load uses it.
+
+    Parameters
+    ----------
+    connection
+        An open connection in autocommit mode, so that a transaction is exactly what says so.
+    places
+        Where its tables stand.
+    limits
+        How long its transactions wait, and are waited for.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], places: Places, limits: Limits) -> None:
+        self.connection = connection
+        self.places = places
+        self.limits = limits
+        self.ledger = Ledger(connection, places)
+        self._types: dict[str, dict[str, str]] = {}
+
+    def prepare(self) -> None:
+        """Create what is missing of schemas, tables and views, and check what is there.
+
+        Raises
+        ------
+        WarehouseSchemaError, PrivilegeError
+            Naming everything that is missing or differs; nothing was changed.
+        """
+        with self.transaction("the warehouse's schema"):
+            self._types = prepare(self.connection, self.places, self.lock)
+
+    def last_batch(self) -> int:
+        """Return the newest batch in the ledger, or 0."""
+        return self.custody().last
+
+    def custody(self) -> Custody:
+        """Return whose the ledger is, and its newest batch."""
+        with self.transaction("the ledger"):
+            return self.ledger.custody()
+
+    def lock(self, number: int = LOCK) -> None:
+        """Wait until no other load is at work, and keep others out until the transaction ends.
+
+        Raises
+        ------
+        AnotherLoadError
+            When the other one takes longer than a lock is waited for.
+        """
+        try:
+            self.connection.execute("select pg_advisory_xact_lock(%s)", (number,))
+        except errors.LockNotAvailable:
+            raise AnotherLoadError(
+                f"Another load is at work on the warehouse: it was waited for {self.limits.lock_seconds} seconds. Nothing was "
+                f"changed; that load, or the next one, does what is left."
+            ) from None
+
+    @contextmanager
+    def batch(self, publication: Publication, bucket: str) -> Iterator[Reconciliation | None]:
+        """Open the transaction of one publication; it commits when the block ends well.
+
+        Parameters
+        ----------
+        bucket
+            The processed bucket that it comes from.
+
+        Yields
+        ------
+        Reconciliation or None
+            None when the ledger has this publication already: another load committed it first.
+
+        Raises
+        ------
+        CustodyError, PublicationGapError
+            When the ledger is another lake's, or has other batches than this one follows.
+        """
+        here = Owner(publication.lake, bucket, self.places.schema)
+        with self.transaction(f"batch {publication.batch}"):
+            self.lock()
+            custody = self.ledger.custody()
+            check_owner(custody, here)
+            if not is_next(custody, publication, self.ledger.entry(publication.batch)):
+                yield None
+                return
+            if not custody.last:
+                check_empty(custody, self.ledger.filled_facts())
+            if custody.owner is None:
+                self.ledger.bind(here)
+            self.ledger.record(publication)
+            yield Reconciliation(self.connection, self.places, publication, is_first=not custody.last)
+
+    def write(self, table: StarTable, batches: Iterable[pa.RecordBatch], reconciliation: Reconciliation) -> int:
+        """Write rows: facts straight into their table, dimensions by staging and upsert.
+
+        Returns
+        -------
+        int
+            The rows received.
+        """
+        target, is_counted = self.places.table(table), reconciliation.counts_what_is_brought(table)
+        if table.kind is Kind.FACT:
+            received = self.copy(table, target, batches)
+            self._analyze(target, received)
+            if is_counted:
+                reconciliation.bring(table, target)
+            return received
+        staged = sql.Identifier(f"stage_{table.name}")
+        self.connection.execute(stage(f"stage_{table.name}", table.column_names, target))
+        received = self.copy(table, staged, batches)
+        self._analyze(staged, received)
+        if is_counted:
+            reconciliation.bring(table, staged)
+        self.connection.execute(upsert(table, self.places, staged))
+        if table.source:  # what is written anew is not deleted any more
+            self.connection.execute(undelete(table, self.places, staged))
+        return received
+
+    def replace(self, table: StarTable, batches: Iterable[pa.RecordBatch]) -> int:
+        """Make a history's content the given rows; keys whose rows are equal are left alone."""
+        staged, live = sql.Identifier(f"stage_{table.name}"), self.places.table(table)
+        self.connection.execute(stage(f"stage_{table.name}", table.column_names, live))
+        received = self.copy(table, staged, batches)
+        self.connection.execute(
+            sql.SQL("create temporary table {} on commit drop as ").format(sql.Identifier(f"keys_{table.name}"))
+            + differing_keys(table, self.places, staged)
+        )
+        among = sql.SQL("{} in (select key from {})").format(
+            sql.Identifier(table.key), sql.Identifier(f"keys_{table.name}")
+        )
+        self.connection.execute(sql.SQL("delete from {} where {}").format(live, among))
+        self.connection.execute(
+            sql.SQL("insert into {live} ({columns}) select {columns} from {stage} where {among}").format(
+                live=live, columns=names(table.column_names), stage=staged, among=among
+            )
+        )
+        return received
+
+    def delete(self, publication: Publication, batches: Iterable[pa.RecordBatch]) -> int:
+        """Record the keys that the batch found deleted; of facts, their versions so far are current no more.
+
+        Returns
+        -------
+        int
+            The rows received.
+        """
+        deletion, staged = self.places.table(SOURCE_DELETION), sql.Identifier("stage_source_deletion")
+        self.connection.execute(stage("stage_source_deletion", SOURCE_DELETION.column_names, deletion))
+        received = self.copy(SOURCE_DELETION, staged, batches)
+        last = {t.source: publication.tables[t.name].last_record_id for t in FACTS}
+        cases = sql.SQL(" ").join(
+            sql.SQL("when {} then {}").format(sql.Literal(source), sql.Literal(record))
+            for source, record in last.items()
+        )
+        self.connection.execute(
+            sql.SQL(
+                "insert into {} (source_table, source_key, batch, deleted_at, last_record_id) "
+                "select source_table, source_key, {}, deleted_at, case source_table {} else 0 end from {}"
+            ).format(deletion, sql.Literal(publication.batch), cases, staged)
+        )
+        return received
+
+    def copy(
+        self,
+        table: StarTable,
+        target: sql.Composable,
+        batches: Iterable[pa.RecordBatch],
+        further: Sequence[Column] = (),
+    ) -> int:
+        """Copy rows into `target`, which has the columns of `table`, and `further` ones; return how many."""
+        found = self._types.get(table.name, {})
+        columns = [*table.columns, *further]
+        types = [found.get(column.name, column.type.warehouse) for column in columns]
+        statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(target, names(c.name for c in columns))
+        received = 0
+        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(HEADER)
+            for rows in batches:
+                try:
+                    copy.write(encode(rows, types))
+                except ValueError as error:
+                    raise WarehouseSchemaError(
+                        f"Table {self.places.name(table)}: {error}. Its transaction was rolled back; alter the column."
+                    ) from None
+                received += rows.num_rows
+            copy.write(TRAILER)
+        return received
+
+    @contextmanager
+    def transaction(self, what: str) -> Iterator[None]:
+        """Open a transaction with its limits, or a part of one; its errors are explained."""
+        is_outermost = self.connection.info.transaction_status == TransactionStatus.IDLE
+        try:
+            with self.connection.transaction():
+                if is_outermost:
+                    self.limits.apply(self.connection)
+                yield
+        except psycopg.Error as error:
+            _explain(error, what)
+
+    def _analyze(self, target: sql.Identifier, rows: int) -> None:
+        if rows >= ANALYZE_ROWS:
+            self.connection.execute(sql.SQL("analyze {}").format(target))
+
+
+def _explain(error: psycopg.Error, what: str) -> NoReturn:
+    diag = error.diag
+    place = ", ".join(
+        f"{label} {value}"
+        for label, value in (
+            ("table", diag.table_name),
+            ("column", diag.column_name),
+            ("constraint", diag.constraint_name),
+        )
+        if value
+    )
+    if isinstance(error, errors.InsufficientPrivilege):
+        raise PrivilegeError(
+            f"The warehouse login lacks a privilege for {what}{f' ({place})' if place else ''}. Grant it; nothing of it was "
+            f"loaded and the next run goes on."
+        ) from None
+    kind = (
+        WarehouseBusyError if isinstance(error, _PASSING) and not isinstance(error, _LASTING) else WarehouseWriteError
+    )
+    raise kind(
+        f"The warehouse refused {what}: {type(error).__name__} ({error.sqlstate or 'connection lost'}"
+        f"{f'; {place}' if place else ''}). Its transaction was rolled back; the next run tries it again."
+    ) from None

@@ -1,0 +1,69 @@
+"""Where in a warehouse the platform's tables and views stand, as SQL identifiers."""
+
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from contracts.tables.star import FACT_PURCHASE_ORDERS, HISTORIES, SOURCE_DELETION
+from contracts.tables.table import StarTable
+
+#: Tables of the ledger's schema: what was loaded, whose it is, and what the lake keeps beside its star tables.
+BATCH, BATCH_TABLE, OWNER, MIGRATION, VERIFICATION, REBUILD_FILE = (
+    "batch",
+    "batch_table",
+    "owner",
+    "migration",
+    "verification",
+    "rebuild_file",
+)
+#: Schema of the ledger of a warehouse whose star tables stand in ``public``.
+_LEDGER = "etl"
+_BESIDE = {SOURCE_DELETION.name, *(table.name for table in HISTORIES.values())}
+
+
+def ledger_of(schema: str) -> str:
+    """Return the schema of the ledger that goes with the star tables in `schema`, where no setting names another.
+
+    So warehouses in several schemas of one database have a ledger each.
+
+    Examples
+    --------
+    >>> ledger_of("public"), ledger_of("dev")
+    ('etl', 'etl_dev')
+    """
+    return _LEDGER if schema == "public" else f"{_LEDGER}_{schema}"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Names that differ between warehouses.
+
+    Attributes
+    ----------
+    schema, ledger
+        Schemas of the star tables, and of the platform's own tables.
+    purchase_orders
+        What the table of purchase orders is called.
+    """
+
+    schema: str
+    ledger: str
+    purchase_orders: str = FACT_PURCHASE_ORDERS.name
+
+    def name(self, table: StarTable) -> str:
+        """Return a star table's name."""
+        return self.purchase_orders if table == FACT_PURCHASE_ORDERS else table.name
+
+    def table(self, table: StarTable) -> sql.Identifier:
+        """Return a star table, or one that the lake keeps beside them."""
+        if table.name in _BESIDE:
+            return self.own(table.name)
+        return sql.Identifier(self.schema, self.name(table))
+
+    def own(self, name: str) -> sql.Identifier:
+        """Return a table of the ledger's schema."""
+        return sql.Identifier(self.ledger, name)
+
+    def rebuilt(self, table: StarTable) -> sql.Identifier:
+        """Return the table that a rebuild fills before its content takes the place of the live one's."""
+        return self.own(f"rebuild_{table.name}")

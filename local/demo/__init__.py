@@ -1,0 +1,1 @@
+"""The demo, and the oracle that it is compared with."""

@@ -1,0 +1,1 @@
+"""The processes of a local platform, and the tools it needs."""
