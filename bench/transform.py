@@ -25,8 +25,10 @@ from rich.table import Table
 from bench.processes import client, create_bucket, scratch
 from bench.rows import BASELINE, CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
 from contracts.checksum import mix_sql
+from contracts.protocol.bucket import Bucket
+from contracts.protocol.catalog import location
 from contracts.protocol.manifest import Part, TableExtract
-from contracts.protocol.progress import Bucket, newest_publication_number, read_publication
+from contracts.protocol.progress import newest_publication_number, read_publication
 from contracts.tables.source import SOURCE_TABLES
 from local.home import ROOT, Home
 from local.servers.emulator_process import ACCOUNT, Aws, credentials
@@ -126,9 +128,7 @@ class Bench:
         self._s3 = client("s3", endpoint)
         for bucket in (INGESTION, PROCESSED):
             create_bucket(self._s3, bucket)
-        client("glue", endpoint).create_database(
-            DatabaseInput={"Name": DATABASE, "LocationUri": f"s3://{PROCESSED}/star"}
-        )
+        client("glue", endpoint).create_database(DatabaseInput={"Name": DATABASE, "LocationUri": location(PROCESSED)})
 
     def _configure(self, *, optimise: bool) -> None:
         write_spark_defaults(
@@ -136,7 +136,7 @@ class Bench:
             endpoint=self._environment["AWS_ENDPOINT_URL"],
             s3_files=self._home.s3 / ACCOUNT,
             buckets=[INGESTION, PROCESSED],
-            warehouse=f"s3://{PROCESSED}/star",
+            warehouse=location(PROCESSED),
             scratch=self._home.tmp,
             optimise=optimise,
         )

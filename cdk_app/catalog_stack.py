@@ -8,6 +8,7 @@ from constructs import Construct
 
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
+from contracts.protocol.catalog import location
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import SourceTable
 
@@ -35,7 +36,7 @@ class CatalogStack(cdk.Stack):
             database_input=glue.CfnDatabase.DatabaseInputProperty(
                 name=settings.database,
                 description="Star schemas of totesys, Iceberg tables",
-                location_uri=f"s3://{storage.processed.bucket_name}/star",
+                location_uri=location(storage.processed.bucket_name),
             ),
         )
         raw = glue.CfnDatabase(

@@ -12,9 +12,8 @@ from cdk_app.bundling import ROOT, job_library
 from cdk_app.policy import allow
 from cdk_app.settings import GLUE_VERSION, Settings
 from cdk_app.storage_stack import bucket_arn
+from contracts.protocol.catalog import CATALOG, REPLAY_PREFIX, STAR_PREFIX, location
 from contracts.protocol.object_layout import LISTING_PREFIX, PUBLICATION_PREFIX
-from glue_jobs.lake.tables import CATALOG
-from glue_jobs.maintenance.replay import REPLAY_PREFIX
 
 #: Longest a run may take; one batch takes far less, a first load of millions of rows most.
 TIMEOUT_MINUTES = 60
@@ -70,7 +69,7 @@ class TransformJob(Construct):
             f"spark.sql.catalog.{CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
             f"spark.sql.catalog.{CATALOG}.catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog",
             f"spark.sql.catalog.{CATALOG}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-            f"spark.sql.catalog.{CATALOG}.warehouse": f"s3://{processed.bucket_name}/star",
+            f"spark.sql.catalog.{CATALOG}.warehouse": location(processed.bucket_name),
             "spark.sql.session.timeZone": "UTC",
         }
         arguments = {
@@ -139,7 +138,7 @@ class TransformJob(Construct):
         allow(
             role,
             ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-            [bucket_arn(stack, settings, "processed", f"{prefix}*") for prefix in ("star/", REPLAY_PREFIX)],
+            [bucket_arn(stack, settings, "processed", f"{prefix}*") for prefix in (STAR_PREFIX, REPLAY_PREFIX)],
             wildcard="The lake's tables, and those of replays: Iceberg names their files.",
         )
         allow(

@@ -12,8 +12,9 @@ from contracts.protocol.document import FORMAT, digest
 from contracts.protocol.manifest import Manifest
 from contracts.protocol.object_layout import manifest_key, publication_key
 from contracts.protocol.publication import Publication, Superseded, TablePublication
+from contracts.tables.lake import HISTORIES, LAKE_TABLES, QUARANTINE, SOURCE_DELETION
 from contracts.tables.source import SOURCE_TABLES
-from contracts.tables.star import DIM_DATE, HISTORIES, LAKE_TABLES, QUARANTINE, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.star import DIM_DATE, STAR_TABLES
 from contracts.tables.table import StarTable
 from glue_jobs.commit import is_first
 from glue_jobs.context import Batch, Outcome, Workplace, unchanged

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest
-from contracts.protocol.progress import Bucket
 from contracts.protocol.publication import EMPTY, DataFile, Publication, TablePublication
-from contracts.tables.star import LAKE_TABLES, SOURCE_DELETION
+from contracts.tables.lake import LAKE_TABLES, SOURCE_DELETION
 from contracts.tables.table import StarTable
 from glue_jobs.errors import LakeReconciliationError, OvertakenError
 from glue_jobs.lake.tables import Commit, Head, Lake

@@ -1,10 +1,10 @@
 """Whether batches and publications belong together: a lake takes only what its own extraction has handed to it."""
 
 from contracts.errors import CustodyError
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.document import digest
 from contracts.protocol.manifest import Manifest
 from contracts.protocol.object_layout import manifest_key, publication_key
-from contracts.protocol.progress import Bucket
 from contracts.protocol.publication import Publication
 
 

@@ -3,14 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from contracts.errors import DamagedDocumentError
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest
-from contracts.protocol.progress import (
-    Bucket,
-    newest_publication_number,
-    next_full_batch,
-    read_publication,
-    whole_batches,
-)
+from contracts.protocol.progress import newest_publication_number, next_full_batch, read_publication, whole_batches
 from contracts.protocol.publication import Publication, Superseded
 from glue_jobs.batch_run import publish
 from glue_jobs.context import Workplace

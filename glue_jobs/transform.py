@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import boto3
 from pyspark.sql import SparkSession
 
-from contracts.protocol.progress import Bucket
+from contracts.protocol.bucket import Bucket
 from glue_jobs.context import Workplace
 from glue_jobs.lake.tables import Lake
 from glue_jobs.maintenance.lake_listing import list_files

@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import manifest_key
-from contracts.protocol.progress import Bucket, newest_manifest, read_manifest, read_publication, whole_batches
+from contracts.protocol.progress import newest_manifest, read_manifest, read_publication, whole_batches
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import STAR_TABLES
 from local.errors import BatchFailedError

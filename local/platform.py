@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from contracts.protocol.catalog import location
 from lambdas.load.warehouse.naming import ledger_of
 from local.errors import LocalError
 from local.home import Home
@@ -193,7 +194,7 @@ def _platform(home: Home, endpoint: str, outputs: dict[str, str], urls: dict[str
         endpoint=endpoint,
         s3_files=home.s3 / ACCOUNT,
         buckets=buckets,
-        warehouse=f"s3://{buckets[1]}/star",
+        warehouse=location(buckets[1]),
         scratch=home.tmp,
     )
     return {

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts.errors import DamagedDocumentError
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest
 from contracts.protocol.object_layout import MANIFEST_PREFIX
-from contracts.protocol.progress import Bucket, newest_manifest_number, newest_publication_number
+from contracts.protocol.progress import newest_manifest_number, newest_publication_number
 from local.batches import FAILED, execution_error, loaded_batch
 from local.servers.emulator_process import client
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.document import FORMAT
 from contracts.protocol.manifest import Manifest, SourceIdentity, TableExtract
 from contracts.protocol.object_layout import manifest_key
-from contracts.protocol.progress import Bucket
 
 
 def put_manifest(ingestion: Bucket, batch: int, tables: Mapping[str, TableExtract]) -> None:

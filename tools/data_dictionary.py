@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
+from contracts.tables.lake import LAKE_TABLES, LINEAGE
 from contracts.tables.source import SOURCE_TABLES
-from contracts.tables.star import LAKE_TABLES, LINEAGE, STAR_TABLES
+from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import Column, Kind, Reading, SourceTable, StarTable
 
 _INTRODUCTION = """# Data dictionary

@@ -8,7 +8,8 @@ from contracts.protocol.document import Document, check_head, check_tables, chec
 from contracts.protocol.object_layout import listing_key
 from contracts.protocol.publication import DataFile
 from contracts.protocol.strict_json import added
-from contracts.tables.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.lake import HISTORIES, SOURCE_DELETION
+from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
 
 #: What a warehouse holds of the lake.

@@ -7,7 +7,7 @@ from typing import ClassVar
 from contracts.protocol.document import Document, check_head, check_tables, check_time
 from contracts.protocol.object_layout import publication_key
 from contracts.protocol.strict_json import added
-from contracts.tables.star import LAKE_TABLES
+from contracts.tables.lake import LAKE_TABLES
 
 
 @dataclass(frozen=True, slots=True)

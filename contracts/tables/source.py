@@ -4,8 +4,8 @@ Where the published diagrams and the live database disagree, the live database d
 default, trigger or index on ``last_updated``, and the agreed and payment dates are text.
 """
 
-from contracts.tables.table import Column, Reading, SourceTable
-from contracts.tables.types import BOOLEAN, CURRENCY_CODE, ENUM, INTEGER, ISO_DATE, MONEY, TEXT, TIMESTAMP, DataType
+from contracts.tables.table import Column, Reading, SourceTable, text
+from contracts.tables.types import BOOLEAN, CURRENCY_CODE, ENUM, INTEGER, ISO_DATE, MONEY, TIMESTAMP
 
 _CREATED = Column("created_at", TIMESTAMP, "When the row was first written, server time without zone.")
 _UPDATED = Column("last_updated", TIMESTAMP, "When the writer says it changed the row; silent updates leave it alone.")
@@ -19,12 +19,6 @@ def _ref(name: str, target: str, description: str, *, nullable: bool = False) ->
     return Column(name, INTEGER, description, nullable=nullable, references=target)
 
 
-def _text(
-    name: str, description: str, *, nullable: bool = False, personal: bool = False, type: DataType = TEXT
-) -> Column:
-    return Column(name, type, description, nullable=nullable, personal=personal)
-
-
 ADDRESS = SourceTable(
     name="address",
     key="address_id",
@@ -33,13 +27,13 @@ ADDRESS = SourceTable(
     group="counterparty",
     columns=(
         _key("address_id"),
-        _text("address_line_1", "House and street.", personal=True),
-        _text("address_line_2", "Second line, if any.", nullable=True, personal=True),
-        _text("district", "District, if any.", nullable=True),
-        _text("city", "City."),
-        _text("postal_code", "Postal code, leading zeros kept.", personal=True),
-        _text("country", "Country name in English."),
-        _text("phone", "Telephone number.", personal=True),
+        text("address_line_1", "House and street.", personal=True),
+        text("address_line_2", "Second line, if any.", nullable=True, personal=True),
+        text("district", "District, if any.", nullable=True),
+        text("city", "City."),
+        text("postal_code", "Postal code, leading zeros kept.", personal=True),
+        text("country", "Country name in English."),
+        text("phone", "Telephone number.", personal=True),
         _CREATED,
         _UPDATED,
     ),
@@ -52,10 +46,10 @@ COUNTERPARTY = SourceTable(
     group="counterparty",
     columns=(
         _key("counterparty_id"),
-        _text("counterparty_legal_name", "Registered name."),
+        text("counterparty_legal_name", "Registered name."),
         _ref("legal_address_id", "address.address_id", "Legal address."),
-        _text("commercial_contact", "Name of the commercial contact.", nullable=True, personal=True),
-        _text("delivery_contact", "Name of the delivery contact.", nullable=True, personal=True),
+        text("commercial_contact", "Name of the commercial contact.", nullable=True, personal=True),
+        text("delivery_contact", "Name of the delivery contact.", nullable=True, personal=True),
         _CREATED,
         _UPDATED,
     ),
@@ -68,7 +62,7 @@ CURRENCY = SourceTable(
     group="currency",
     columns=(
         _key("currency_id"),
-        _text("currency_code", "ISO 4217 code, three letters.", type=CURRENCY_CODE),
+        text("currency_code", "ISO 4217 code, three letters.", type=CURRENCY_CODE),
         _CREATED,
         _UPDATED,
     ),
@@ -81,9 +75,9 @@ DEPARTMENT = SourceTable(
     group="staff",
     columns=(
         _key("department_id"),
-        _text("department_name", "Name."),
-        _text("location", "Town of the office.", nullable=True),
-        _text("manager", "Name of the manager.", nullable=True, personal=True),
+        text("department_name", "Name."),
+        text("location", "Town of the office.", nullable=True),
+        text("manager", "Name of the manager.", nullable=True, personal=True),
         _CREATED,
         _UPDATED,
     ),
@@ -97,9 +91,9 @@ DESIGN = SourceTable(
     columns=(
         _key("design_id"),
         _CREATED,
-        _text("design_name", "Name."),
-        _text("file_location", "Directory of the design file."),
-        _text("file_name", "Name of the design file."),
+        text("design_name", "Name."),
+        text("file_location", "Directory of the design file."),
+        text("file_name", "Name of the design file."),
         _UPDATED,
     ),
 )
@@ -111,10 +105,10 @@ STAFF = SourceTable(
     group="staff",
     columns=(
         _key("staff_id"),
-        _text("first_name", "First name.", personal=True),
-        _text("last_name", "Last name.", personal=True),
+        text("first_name", "First name.", personal=True),
+        text("last_name", "Last name.", personal=True),
         _ref("department_id", "department.department_id", "Department."),
-        _text("email_address", "Work e-mail address.", personal=True),
+        text("email_address", "Work e-mail address.", personal=True),
         _CREATED,
         _UPDATED,
     ),
@@ -125,7 +119,7 @@ PAYMENT_TYPE = SourceTable(
     description="Kinds of payment.",
     reading=Reading.WHOLE,
     group="payment_type",
-    columns=(_key("payment_type_id"), _text("payment_type_name", "Name.", type=ENUM), _CREATED, _UPDATED),
+    columns=(_key("payment_type_id"), text("payment_type_name", "Name.", type=ENUM), _CREATED, _UPDATED),
 )
 SALES_ORDER = SourceTable(
     name="sales_order",
@@ -156,7 +150,7 @@ PURCHASE_ORDER = SourceTable(
         _UPDATED,
         _ref("staff_id", "staff.staff_id", "Buyer."),
         _ref("counterparty_id", "counterparty.counterparty_id", "Supplier."),
-        _text("item_code", "Supplier's code of the item."),
+        text("item_code", "Supplier's code of the item."),
         Column("item_quantity", INTEGER, "Number of items."),
         Column("item_unit_price", MONEY, "Price of one item, in the order's currency."),
         _ref("currency_id", "currency.currency_id", "Currency."),
@@ -171,7 +165,7 @@ TRANSACTION = SourceTable(
     description="One transaction for each order, of either kind.",
     columns=(
         _key("transaction_id"),
-        _text("transaction_type", "SALE or PURCHASE.", type=ENUM),
+        text("transaction_type", "SALE or PURCHASE.", type=ENUM),
         _ref("sales_order_id", "sales_order.sales_order_id", "The sale, of a SALE.", nullable=True),
         _ref("purchase_order_id", "purchase_order.purchase_order_id", "The purchase, of a PURCHASE.", nullable=True),
         _CREATED,

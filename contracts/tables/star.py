@@ -4,14 +4,8 @@ Sales, purchases and payments share their dimensions. Beside them the lake has t
 deletions, and the rows held back because they cannot be shown.
 """
 
-from contracts.tables.table import Column, Kind, StarTable
-from contracts.tables.types import BIGINT, BOOLEAN, DATE, INTEGER, MOMENT, MONEY, TEXT, TIME
-
-#: Trailing lineage columns of every lake table: the batch that wrote the row, and the hash of its content.
-LINEAGE = (
-    Column("batch_id", INTEGER, "Batch that wrote this row."),
-    Column("row_hash", TEXT, "SHA-256 of the row's content; a version is told by it, never by a timestamp."),
-)
+from contracts.tables.table import Column, Kind, StarTable, text
+from contracts.tables.types import BIGINT, BOOLEAN, DATE, INTEGER, MONEY, TIME
 
 
 def _date(name: str, description: str) -> Column:
@@ -20,10 +14,6 @@ def _date(name: str, description: str) -> Column:
 
 def _ref(name: str, target: str, description: str) -> Column:
     return Column(name, INTEGER, description, references=target)
-
-
-def _text(name: str, description: str, *, nullable: bool = False, personal: bool = False) -> Column:
-    return Column(name, TEXT, description, nullable=nullable, personal=personal)
 
 
 def _moments() -> tuple[Column, ...]:
@@ -72,7 +62,7 @@ FACT_PURCHASE_ORDERS = StarTable(
         *_moments(),
         _ref("staff_id", "dim_staff.staff_id", "Buyer."),
         _ref("counterparty_id", "dim_counterparty.counterparty_id", "Supplier."),
-        _text("item_code", "Supplier's code of the item."),
+        text("item_code", "Supplier's code of the item."),
         Column("item_quantity", INTEGER, "Number of items."),
         Column("item_unit_price", MONEY, "Price of one item, in the order's currency."),
         _ref("currency_id", "dim_currency.currency_id", "Currency."),
@@ -112,8 +102,8 @@ DIM_DATE = StarTable(
         Column("month", INTEGER, "Month, 1 to 12."),
         Column("day", INTEGER, "Day of the month."),
         Column("day_of_week", INTEGER, "ISO day of the week: Monday 1 to Sunday 7."),
-        _text("day_name", "English name of the day."),
-        _text("month_name", "English name of the month."),
+        text("day_name", "English name of the day."),
+        text("month_name", "English name of the month."),
         Column("quarter", INTEGER, "Quarter, 1 to 4."),
     ),
 )
@@ -125,11 +115,11 @@ DIM_STAFF = StarTable(
     joins=("department",),
     columns=(
         Column("staff_id", INTEGER, "The employee."),
-        _text("first_name", "First name.", personal=True),
-        _text("last_name", "Last name.", personal=True),
-        _text("department_name", "Department."),
-        _text("location", "Town of the department's office.", nullable=True),
-        _text("email_address", "Work e-mail address.", personal=True),
+        text("first_name", "First name.", personal=True),
+        text("last_name", "Last name.", personal=True),
+        text("department_name", "Department."),
+        text("location", "Town of the department's office.", nullable=True),
+        text("email_address", "Work e-mail address.", personal=True),
     ),
 )
 DIM_LOCATION = StarTable(
@@ -139,13 +129,13 @@ DIM_LOCATION = StarTable(
     source="address",
     columns=(
         Column("location_id", INTEGER, "The address."),
-        _text("address_line_1", "House and street.", personal=True),
-        _text("address_line_2", "Second line, if any.", nullable=True, personal=True),
-        _text("district", "District, if any.", nullable=True),
-        _text("city", "City."),
-        _text("postal_code", "Postal code.", personal=True),
-        _text("country", "Country name in English."),
-        _text("phone", "Telephone number.", personal=True),
+        text("address_line_1", "House and street.", personal=True),
+        text("address_line_2", "Second line, if any.", nullable=True, personal=True),
+        text("district", "District, if any.", nullable=True),
+        text("city", "City."),
+        text("postal_code", "Postal code.", personal=True),
+        text("country", "Country name in English."),
+        text("phone", "Telephone number.", personal=True),
     ),
 )
 DIM_CURRENCY = StarTable(
@@ -155,8 +145,8 @@ DIM_CURRENCY = StarTable(
     source="currency",
     columns=(
         Column("currency_id", INTEGER, "The currency."),
-        _text("currency_code", "ISO 4217 code."),
-        _text("currency_name", "ISO 4217 name."),
+        text("currency_code", "ISO 4217 code."),
+        text("currency_name", "ISO 4217 name."),
     ),
 )
 DIM_DESIGN = StarTable(
@@ -166,9 +156,9 @@ DIM_DESIGN = StarTable(
     source="design",
     columns=(
         Column("design_id", INTEGER, "The design."),
-        _text("design_name", "Name."),
-        _text("file_location", "Directory of the design file."),
-        _text("file_name", "Name of the design file."),
+        text("design_name", "Name."),
+        text("file_location", "Directory of the design file."),
+        text("file_name", "Name of the design file."),
     ),
 )
 DIM_COUNTERPARTY = StarTable(
@@ -179,14 +169,14 @@ DIM_COUNTERPARTY = StarTable(
     joins=("address",),
     columns=(
         Column("counterparty_id", INTEGER, "The counterparty."),
-        _text("counterparty_legal_name", "Registered name."),
-        _text("counterparty_legal_address_line_1", "House and street.", personal=True),
-        _text("counterparty_legal_address_line_2", "Second line, if any.", nullable=True, personal=True),
-        _text("counterparty_legal_district", "District, if any.", nullable=True),
-        _text("counterparty_legal_city", "City."),
-        _text("counterparty_legal_postal_code", "Postal code.", personal=True),
-        _text("counterparty_legal_country", "Country name in English."),
-        _text("counterparty_legal_phone_number", "Telephone number.", personal=True),
+        text("counterparty_legal_name", "Registered name."),
+        text("counterparty_legal_address_line_1", "House and street.", personal=True),
+        text("counterparty_legal_address_line_2", "Second line, if any.", nullable=True, personal=True),
+        text("counterparty_legal_district", "District, if any.", nullable=True),
+        text("counterparty_legal_city", "City."),
+        text("counterparty_legal_postal_code", "Postal code.", personal=True),
+        text("counterparty_legal_country", "Country name in English."),
+        text("counterparty_legal_phone_number", "Telephone number.", personal=True),
     ),
 )
 DIM_TRANSACTION = StarTable(
@@ -197,7 +187,7 @@ DIM_TRANSACTION = StarTable(
     partitioning=("truncate(100000, transaction_id)",),
     columns=(
         Column("transaction_id", INTEGER, "The transaction."),
-        _text("transaction_type", "SALE or PURCHASE."),
+        text("transaction_type", "SALE or PURCHASE."),
         Column("sales_order_id", INTEGER, "The sale, of a SALE.", nullable=True),
         Column("purchase_order_id", INTEGER, "The purchase, of a PURCHASE.", nullable=True),
     ),
@@ -209,81 +199,10 @@ DIM_PAYMENT_TYPE = StarTable(
     source="payment_type",
     columns=(
         Column("payment_type_id", INTEGER, "The kind of payment."),
-        _text("payment_type_name", "Name."),
+        text("payment_type_name", "Name."),
     ),
 )
 
-
-def _history(dimension: StarTable) -> StarTable:
-    return StarTable(
-        name=f"{dimension.name}_history",
-        key=dimension.key,
-        description=f"Every version of every row of {dimension.name}: contiguous while the row exists, never overlapping.",
-        kind=Kind.HISTORY,
-        source=dimension.source,
-        joins=dimension.joins,
-        columns=(
-            *dimension.columns,
-            Column(
-                "valid_from",
-                MOMENT,
-                "When the version began, UTC: the first one when the source row was written, a later one with the snapshot "
-                "that saw it.",
-            ),
-            Column(
-                "valid_to",
-                MOMENT,
-                "When the next version began or the row was found deleted; NULL while it holds.",
-                nullable=True,
-            ),
-            Column("is_current", BOOLEAN, "Whether it holds."),
-        ),
-    )
-
-
-#: Dimension → its history.
-HISTORIES = {d.name: _history(d) for d in (DIM_STAFF, DIM_DESIGN, DIM_COUNTERPARTY, DIM_LOCATION)}
-
-SOURCE_DELETION = StarTable(
-    name="source_deletion",
-    key="source_key",
-    description="Keys found deleted in the source. A key is deleted now when no version of it has a higher batch_id.",
-    kind=Kind.LOG,
-    columns=(
-        _text("source_table", "Table of the source."),
-        Column("source_key", INTEGER, "Primary key of the deleted row."),
-        Column("deleted_at", MOMENT, "Snapshot, UTC, in which it was missing."),
-    ),
-)
-QUARANTINE = StarTable(
-    name="quarantine",
-    key="source_key",
-    description="Rows held back because they cannot be shown, and until when. Personal values are masked.",
-    kind=Kind.LOG,
-    columns=(
-        _text("source_table", "Table of the source."),
-        Column("source_key", INTEGER, "Primary key of the row."),
-        _text("column_name", "The first column that cannot be shown."),
-        _text("value", "What the source has there; NULL, or masked when it is personal.", nullable=True),
-        _text("reason", "Why it cannot be shown."),
-        Column("has_older_version", BOOLEAN, "Whether the lake goes on showing an older version of the row."),
-        Column("opened_batch", INTEGER, "Batch that held the row back."),
-        Column("opened_at", MOMENT, "Snapshot of that batch, UTC."),
-        Column("closed_batch", INTEGER, "Batch in which it flowed or was gone; NULL while it is held.", nullable=True),
-        Column("closed_at", MOMENT, "Snapshot of that batch, UTC.", nullable=True),
-    ),
-)
-QUARANTINE_ROW = StarTable(
-    name="quarantine_row",
-    key="source_key",
-    description="The rows that are held back now, as extracted, personal values included: grant nobody access but the job.",
-    kind=Kind.LOG,
-    columns=(
-        _text("source_table", "Table of the source."),
-        Column("source_key", INTEGER, "Primary key of the row."),
-        _text("content", "The row as a JSON object of texts; NULL is absent.", personal=True),
-    ),
-)
 
 #: Dimensions before the facts that refer to them: the order in which the warehouse is loaded.
 STAR_TABLES: dict[str, StarTable] = {
@@ -295,9 +214,3 @@ STAR_TABLES: dict[str, StarTable] = {
 }  # fmt: skip
 FACTS = tuple(t for t in STAR_TABLES.values() if t.kind is Kind.FACT)
 DIMENSIONS = tuple(t for t in STAR_TABLES.values() if t.kind is Kind.DIMENSION)
-
-#: All tables of the lake, in the order in which they are written.
-LAKE_TABLES: dict[str, StarTable] = {
-    **STAR_TABLES,
-    **{t.name: t for t in (*HISTORIES.values(), SOURCE_DELETION, QUARANTINE, QUARANTINE_ROW)},
-}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from contracts.tables.types import DataType
+from contracts.tables.types import TEXT, DataType
 
 
 class Reading(StrEnum):
@@ -44,6 +44,13 @@ class Column:
     nullable: bool = False
     references: str | None = None
     personal: bool = False
+
+
+def text(
+    name: str, description: str, *, nullable: bool = False, personal: bool = False, type: DataType = TEXT
+) -> Column:
+    """Return a column of text."""
+    return Column(name, type, description, nullable=nullable, personal=personal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from typing import Any
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from contracts.tables.star import LINEAGE
+from contracts.protocol.catalog import CATALOG
+from contracts.tables.lake import LINEAGE
 from contracts.tables.table import StarTable
 from glue_jobs.errors import ConflictError
 from glue_jobs.lake.snapshots import Snapshot
 
-CATALOG = "glue_catalog"
 BATCH_ID = "batch-id"
 _SPARK_CATALOG = "org.apache.iceberg.spark.SparkCatalog"
 _CONFLICTS = ("ValidationException", "CommitFailedException")

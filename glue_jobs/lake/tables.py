@@ -14,10 +14,10 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from contracts.tables.star import LINEAGE
+from contracts.protocol.catalog import CATALOG
+from contracts.tables.lake import LINEAGE
 from contracts.tables.table import StarTable
 from glue_jobs.lake.iceberg import BATCH_ID, described, iterate, translated
-from glue_jobs.lake.iceberg import CATALOG as CATALOG
 from glue_jobs.lake.pruning import bucket, condition, month, width
 from glue_jobs.lake.retention import due
 from glue_jobs.lake.snapshots import NOTHING

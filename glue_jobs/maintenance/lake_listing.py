@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.document import FORMAT
 from contracts.protocol.listing import LISTED_TABLES, Listing
 from contracts.protocol.object_layout import listing_key
-from contracts.protocol.progress import Bucket, newest_publication_number, read_publication
+from contracts.protocol.progress import newest_publication_number, read_publication
 from glue_jobs.errors import TransformError
 from glue_jobs.lake.tables import Lake
 

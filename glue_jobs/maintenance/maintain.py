@@ -5,8 +5,9 @@ Safe beside a running transform: every commit is validated against what was read
 
 from collections.abc import Callable
 
-from contracts.protocol.progress import Bucket, newest_load_number, newest_publication_number
-from contracts.tables.star import LAKE_TABLES, QUARANTINE, QUARANTINE_ROW
+from contracts.protocol.bucket import Bucket
+from contracts.protocol.progress import newest_load_number, newest_publication_number
+from contracts.tables.lake import LAKE_TABLES, QUARANTINE, QUARANTINE_ROW
 from contracts.tables.table import StarTable
 from glue_jobs.errors import ConflictError
 from glue_jobs.lake.tables import Lake

@@ -11,16 +11,16 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from contracts.protocol.bucket import Bucket
+from contracts.protocol.catalog import location, replay_prefix
 from contracts.protocol.object_layout import PUBLICATION_PREFIX, publication_key
-from contracts.protocol.progress import Bucket, whole_batches
+from contracts.protocol.progress import whole_batches
 from contracts.protocol.publication import Publication
 from glue_jobs.batch_run import publish
 from glue_jobs.context import Workplace
 from glue_jobs.custody import check_published
 from glue_jobs.errors import ReplayError
 from glue_jobs.lake.tables import Lake
-
-REPLAY_PREFIX = "replay/"
 
 
 def check_replay(database: str, first: int, last: int, into: str) -> None:
@@ -60,7 +60,7 @@ def replay(
     CustodyError
         When the batches are not those that the replay began with. Nothing was committed.
     """
-    prefix = f"{REPLAY_PREFIX}{into}/"
+    prefix = replay_prefix(into)
     beginning = next(whole_batches(ingestion, first - 1), None)
     if beginning is None or beginning.batch > last:
         raise ReplayError(f"There is no whole batch from {first} to {last}. Nothing was done.")
@@ -69,7 +69,7 @@ def replay(
         raise ReplayError(
             f"{into} holds a replay that began with another batch than {first}. Drop it or choose another name."
         )
-    _ensure_database(glue, into, f"s3://{processed.name}/{REPLAY_PREFIX}{into}/star")
+    _ensure_database(glue, into, location(processed.name, prefix))
     place = Workplace(
         spark, ingestion, processed, Lake(spark, into, processed.name), prefix, is_partial=not beginning.is_full
     )

@@ -10,8 +10,8 @@ from pyspark.sql.pandas.serializers import ArrowStreamSerializer
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from contracts.errors import StorageError
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Part
-from contracts.protocol.progress import Bucket
 from glue_jobs.staging.csv_parts import NUMBER, Reading, on_executor, record_batches
 
 #: What is read here at most, of one table: in bytes of its parts and in rows.

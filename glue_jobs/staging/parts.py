@@ -3,8 +3,8 @@
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest, TableExtract
-from contracts.protocol.progress import Bucket
 from contracts.tables.source import SOURCE_TABLES
 from glue_jobs.errors import IngestionDamagedError
 from glue_jobs.staging.csv_parts import NUMBER, Reading

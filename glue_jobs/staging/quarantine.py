@@ -7,7 +7,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.protocol.publication import TablePublication
-from contracts.tables.star import QUARANTINE, QUARANTINE_ROW, STAR_TABLES
+from contracts.tables.lake import QUARANTINE, QUARANTINE_ROW
+from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import SourceTable, StarTable
 from glue_jobs.context import Batch, Outcome, unchanged
 from glue_jobs.moments import moment

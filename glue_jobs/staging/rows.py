@@ -3,8 +3,8 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from contracts.tables.lake import QUARANTINE_ROW
 from contracts.tables.source import SOURCE_TABLES
-from contracts.tables.star import QUARANTINE_ROW
 from contracts.tables.table import SourceTable, StarTable
 from glue_jobs.context import Batch
 from glue_jobs.staging.parts import key_list, read_raw

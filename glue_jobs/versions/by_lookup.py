@@ -7,8 +7,8 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts.checksum import mix
+from contracts.tables.lake import SOURCE_DELETION
 from contracts.tables.source import SOURCE_TABLES
-from contracts.tables.star import SOURCE_DELETION
 from contracts.tables.table import StarTable
 from glue_jobs.commit import NO_KEY, published, replaces, with_held, write
 from glue_jobs.context import Batch, Outcome, unchanged

@@ -7,7 +7,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.protocol.publication import TablePublication
-from contracts.tables.star import SOURCE_DELETION, STAR_TABLES
+from contracts.tables.lake import SOURCE_DELETION
+from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
 from glue_jobs.context import Batch, Outcome, unchanged
 from glue_jobs.errors import LakeReconciliationError

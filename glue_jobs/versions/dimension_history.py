@@ -6,8 +6,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.protocol.publication import TablePublication
+from contracts.tables.lake import HISTORIES
 from contracts.tables.source import SOURCE_TABLES
-from contracts.tables.star import HISTORIES, STAR_TABLES
+from contracts.tables.star import STAR_TABLES
 from glue_jobs.context import Batch, Outcome, unchanged
 from glue_jobs.moments import created_utc, moment
 

@@ -10,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.errors import ContractError
 from contracts.metrics import BATCHES_COMMITTED, ROWS_EXTRACTED, SOURCE_CHECKED, UNCONFIRMED
-from contracts.protocol.progress import Bucket, newest_load_number, oldest_waiting_batch
+from contracts.protocol.bucket import Bucket
+from contracts.protocol.progress import newest_load_number, oldest_waiting_batch
 from lambdas.errors import PlatformError
 from lambdas.extract.event import parse_event
 from lambdas.extract.run import extract

@@ -13,9 +13,10 @@ import psycopg
 
 from contracts.errors import DuplicateNumberError
 from contracts.metrics import HORIZON_HELD_BACK
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest, Part
 from contracts.protocol.object_layout import PUBLICATION_PREFIX, manifest_key
-from contracts.protocol.progress import Bucket, newest_manifest, newest_publication_number, read_publication
+from contracts.protocol.progress import newest_manifest, newest_publication_number, read_publication
 from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import SourceMovedError
 from lambdas.extract import witness

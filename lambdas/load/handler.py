@@ -17,9 +17,9 @@ from contracts.metrics import (
     TABLE_TIME_TO_WAREHOUSE,
     TIME_TO_WAREHOUSE,
 )
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import load_key
 from contracts.protocol.progress import (
-    Bucket,
     newest_listing,
     newest_load_number,
     oldest_waiting_batch,

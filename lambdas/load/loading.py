@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import publication_key
-from contracts.protocol.progress import Bucket, newest_publication_number, publications_after, read_publication
+from contracts.protocol.progress import newest_publication_number, publications_after, read_publication
 from contracts.protocol.publication import Publication
-from contracts.tables.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.lake import HISTORIES, SOURCE_DELETION
+from contracts.tables.star import STAR_TABLES
 from lambdas.errors import ReconciliationError
 from lambdas.load.custody import Custody, Owner, check_newest, check_rebuild
 from lambdas.load.lake_files import LakeFiles

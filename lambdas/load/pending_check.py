@@ -3,8 +3,8 @@
 from typing import Any
 
 from contracts.errors import CustodyError, DamagedDocumentError
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.progress import (
-    Bucket,
     newest_batch_number,
     newest_manifest_number,
     newest_publication_number,

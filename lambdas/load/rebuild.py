@@ -13,7 +13,8 @@ from psycopg import sql
 
 from contracts.protocol.listing import LISTED_TABLES, Listing
 from contracts.protocol.publication import DataFile, Publication
-from contracts.tables.star import DIM_DATE, FACTS, HISTORIES, LINEAGE, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.lake import HISTORIES, LINEAGE, SOURCE_DELETION
+from contracts.tables.star import DIM_DATE, FACTS, STAR_TABLES
 from contracts.tables.table import Kind, StarTable
 from lambdas.errors import ReconciliationError
 from lambdas.load.custody import Custody, Owner, check_follows

@@ -13,7 +13,8 @@ from psycopg import sql
 
 from contracts.checksum import mix_sql
 from contracts.protocol.publication import Publication, TablePublication
-from contracts.tables.star import DIM_DATE, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.lake import SOURCE_DELETION
+from contracts.tables.star import DIM_DATE, STAR_TABLES
 from contracts.tables.table import Kind, StarTable
 from lambdas.errors import ReconciliationError
 from lambdas.load.warehouse.naming import BATCH_TABLE, VERIFICATION, Places

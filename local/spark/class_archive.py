@@ -17,8 +17,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.checksum import mix
+from contracts.protocol.bucket import Bucket
+from contracts.protocol.catalog import location
 from contracts.protocol.manifest import Part, TableExtract
-from contracts.protocol.progress import Bucket
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import SourceTable
 from contracts.tables.types import BOOLEAN, CURRENCY_CODE, INTEGER, ISO_DATE, MONEY, TIMESTAMP
@@ -107,7 +108,7 @@ def _prepare(home: Home, endpoint: str) -> None:
     s3 = client(platform, "s3")
     for bucket in (INGESTION, PROCESSED):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    client(platform, "glue").create_database(DatabaseInput={"Name": DATABASE, "LocationUri": f"s3://{PROCESSED}/star"})
+    client(platform, "glue").create_database(DatabaseInput={"Name": DATABASE, "LocationUri": location(PROCESSED)})
     for batch in (1, 2):
         _commit(s3, batch)
     write_spark_defaults(
@@ -115,7 +116,7 @@ def _prepare(home: Home, endpoint: str) -> None:
         endpoint=endpoint,
         s3_files=home.s3 / ACCOUNT,
         buckets=[INGESTION, PROCESSED],
-        warehouse=f"s3://{PROCESSED}/star",
+        warehouse=location(PROCESSED),
         scratch=home.tmp,
     )
 

@@ -7,7 +7,7 @@ straight from the emulator's plain files, onto which Hadoop's view file system m
 import os
 from pathlib import Path
 
-from glue_jobs.lake.tables import CATALOG
+from contracts.protocol.catalog import CATALOG
 from local.servers.tools import iceberg_jars
 from local.spark.jvm import DEFAULTS
 

@@ -12,8 +12,9 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import MANIFEST_PREFIX, PUBLICATION_PREFIX, manifest_key
-from contracts.protocol.progress import Bucket, read_manifest, read_publication
+from contracts.protocol.progress import read_manifest, read_publication
 from local.batches import describe, invoke, loaded_batch, started_by_event, wait_for
 from local.demo.oracle import differences, lake_rows, source_rows
 from local.errors import BatchFailedError

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from contracts.checksum import mix
 from contracts.errors import StorageError
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import manifest_key
-from contracts.protocol.progress import Bucket
 from lambdas.errors import (
     SourceReadError,
     SourceSchemaError,
@@ -160,7 +160,7 @@ def test_g2_of_two_racing_extractions_one_commits_each_time(pipeline, monkeypatc
 def test_g3_an_extraction_that_dies_before_its_manifest_leaves_no_batch(pipeline, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(
-            "contracts.protocol.progress.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed"))
+            "contracts.protocol.bucket.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed"))
         )
         with pytest.raises(MemoryError):
             pipeline.extract()

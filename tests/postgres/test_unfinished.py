@@ -7,8 +7,9 @@ import json
 import psycopg
 import pytest
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import manifest_key
-from contracts.protocol.progress import Bucket, newest_batch_number, whole_batches
+from contracts.protocol.progress import newest_batch_number, whole_batches
 from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import EventError
 from lambdas.extract.event import Request

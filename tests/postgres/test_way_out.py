@@ -5,8 +5,8 @@ import json
 import boto3
 import pytest
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import manifest_key, publication_key
-from contracts.protocol.progress import Bucket
 from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import EventError
 from lambdas.extract.event import Request

@@ -53,7 +53,7 @@ def test_g3_job_that_dies_after_any_commit_is_finished_by_the_next(pipeline, spa
         patch.setattr(Lake, "append", dying)
         if commits == 11:  # every table is committed, the publication is not
             patch.setattr(
-                "contracts.protocol.progress.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed"))
+                "contracts.protocol.bucket.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed"))
             )
         with pytest.raises(MemoryError):
             pipeline.transform(spark)
@@ -72,7 +72,7 @@ def test_g3_a_first_batch_that_one_run_takes_for_large_and_the_next_for_small_is
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("glue_jobs.versions.by_lookup.SMALL_ROWS", 0)
         patch.setattr(
-            "contracts.protocol.progress.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed"))
+            "contracts.protocol.bucket.Bucket.put_once", lambda *_: (_ for _ in ()).throw(MemoryError("killed"))
         )
         with pytest.raises(MemoryError):
             pipeline.transform(spark)

@@ -7,9 +7,9 @@ import traceback
 
 import pytest
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest, Part
 from contracts.protocol.object_layout import manifest_key
-from contracts.protocol.progress import Bucket
 from glue_jobs.errors import IngestionDamagedError
 from glue_jobs.spark_errors import SPARK_ERRORS, explained
 from glue_jobs.staging import frames

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.errors import CustodyError, DamagedDocumentError
 from contracts.protocol.object_layout import manifest_key, publication_key
-from contracts.tables.star import LAKE_TABLES
+from contracts.tables.lake import LAKE_TABLES
 from glue_jobs.errors import ConflictError, IngestionDamagedError, LakeReconciliationError
 from glue_jobs.lake.tables import Lake
 from tests.spark.model import checks

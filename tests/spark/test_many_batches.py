@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from contracts.tables.star import FACTS, LAKE_TABLES
+from contracts.tables.lake import LAKE_TABLES
+from contracts.tables.star import FACTS
 from glue_jobs.lake.tables import Lake
 from local.query import query
 from local.servers.emulator_process import REGION

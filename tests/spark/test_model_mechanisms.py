@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from pyspark.sql import functions as F
 
-from contracts.tables.star import SOURCE_DELETION
+from contracts.tables.lake import SOURCE_DELETION
 from glue_jobs import commit
 from glue_jobs.context import Batch, unchanged
 from glue_jobs.errors import LakeReconciliationError, TransformError

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest, Part
 from contracts.protocol.object_layout import manifest_key
-from contracts.protocol.progress import Bucket
 from contracts.tables.source import SOURCE_TABLES
 from glue_jobs.staging import frames
 from glue_jobs.staging.csv_parts import Reading

@@ -7,7 +7,8 @@ from pyspark.sql import functions as F
 
 from contracts.errors import CustodyError
 from contracts.protocol.object_layout import manifest_key, publication_key
-from contracts.tables.star import FACT_PAYMENT, LAKE_TABLES, STAR_TABLES
+from contracts.tables.lake import LAKE_TABLES
+from contracts.tables.star import FACT_PAYMENT, STAR_TABLES
 from glue_jobs.errors import ConflictError, ReplayError
 from glue_jobs.lake.tables import Lake
 from glue_jobs.maintenance.maintain import gather
@@ -196,7 +197,7 @@ def test_g11_a_warehouse_is_rebuilt_from_the_files_that_the_job_lists(pipeline, 
     pipeline.extract()
     with monkeypatch.context() as patch, pytest.raises(RuntimeError):
         patch.setattr(
-            "contracts.protocol.progress.Bucket.put_once", lambda *_: (_ for _ in ()).throw(RuntimeError("killed"))
+            "contracts.protocol.bucket.Bucket.put_once", lambda *_: (_ for _ in ()).throw(RuntimeError("killed"))
         )
         pipeline.transform(spark)
     pipeline.transform(spark, mode="list")

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.protocol.object_layout import load_key
-from contracts.tables.star import FACT_PAYMENT, QUARANTINE, QUARANTINE_ROW
+from contracts.tables.lake import QUARANTINE, QUARANTINE_ROW
+from contracts.tables.star import FACT_PAYMENT
 from glue_jobs.lake.tables import Lake
 from local.simulator.day import business_day
 

@@ -13,7 +13,8 @@ from contracts.protocol.document import FORMAT
 from contracts.protocol.listing import LISTED_TABLES, Listing
 from contracts.protocol.object_layout import listing_key, manifest_key, publication_key
 from contracts.protocol.publication import EMPTY, DataFile
-from contracts.tables.star import LAKE_TABLES, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.lake import LAKE_TABLES, SOURCE_DELETION
+from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import Kind
 from tests.support.samples import TIME, manifest, publication
 

@@ -158,7 +158,7 @@ class Pipeline:
 
     def lake(self, spark: Any, database: str = "") -> Any:
         """Return a function that reads a table of the lake as it is now."""
-        from contracts.tables.star import LAKE_TABLES
+        from contracts.tables.lake import LAKE_TABLES
         from glue_jobs.lake.tables import Lake
 
         lake = Lake(spark, database or self.database, self.processed)

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import psycopg
 
-from contracts.tables.star import HISTORIES, STAR_TABLES
+from contracts.tables.lake import HISTORIES
+from contracts.tables.star import STAR_TABLES
 from local.servers.urls import secret_from_url
 
 DAY, NEXT = date(2024, 1, 1), date(2024, 1, 2)

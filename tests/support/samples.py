@@ -5,8 +5,8 @@ from datetime import datetime
 from contracts.protocol.document import FORMAT
 from contracts.protocol.manifest import Manifest, Part, Shape, SourceIdentity, TableExtract, Witness
 from contracts.protocol.publication import DataFile, Publication, TablePublication
+from contracts.tables.lake import LAKE_TABLES
 from contracts.tables.source import SOURCE_TABLES
-from contracts.tables.star import LAKE_TABLES
 from lambdas.extract.shapes import ColumnFound, Relation
 from lambdas.extract.snapshot import Position
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from contracts.tables.star import FACTS, HISTORIES, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.lake import HISTORIES, SOURCE_DELETION
+from contracts.tables.star import FACTS, STAR_TABLES
 from contracts.tables.table import StarTable
 from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, MIGRATION, OWNER, REBUILD_FILE, VERIFICATION, Places
 

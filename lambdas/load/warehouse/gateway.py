@@ -10,7 +10,8 @@ from psycopg import errors, sql
 from psycopg.pq import TransactionStatus
 
 from contracts.protocol.publication import Publication
-from contracts.tables.star import FACTS, SOURCE_DELETION
+from contracts.tables.lake import SOURCE_DELETION
+from contracts.tables.star import FACTS
 from contracts.tables.table import Column, Kind, StarTable
 from lambdas.errors import (
     AnotherLoadError,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from contracts.tables.star import FACT_PURCHASE_ORDERS, HISTORIES, SOURCE_DELETION
+from contracts.tables.lake import HISTORIES, SOURCE_DELETION
+from contracts.tables.star import FACT_PURCHASE_ORDERS
 from contracts.tables.table import StarTable
 
 #: Tables of the ledger's schema: what was loaded, whose it is, and what the lake keeps beside its star tables.

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from psycopg import sql
 
 from contracts.checksum import mix_sql
-from contracts.tables.star import DIM_DATE, LINEAGE, SOURCE_DELETION
+from contracts.tables.lake import LINEAGE, SOURCE_DELETION
+from contracts.tables.star import DIM_DATE
 from contracts.tables.table import Kind, StarTable
 from contracts.tables.types import DATE
 from lambdas.load.warehouse.naming import BATCH_TABLE, Places

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from contracts.errors import DamagedDocumentError
-from contracts.protocol.progress import Bucket
+from contracts.protocol.bucket import Bucket
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import Reading
 from glue_jobs.errors import TransformError

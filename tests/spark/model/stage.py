@@ -7,12 +7,13 @@ import uuid
 from dataclasses import replace
 
 from contracts.checksum import mix
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.document import FORMAT
 from contracts.protocol.manifest import Manifest, Part, SourceIdentity, TableExtract, Unfinished
 from contracts.protocol.object_layout import load_key, manifest_key
-from contracts.protocol.progress import Bucket, newest_publication_number, read_publication
+from contracts.protocol.progress import newest_publication_number, read_publication
+from contracts.tables.lake import LAKE_TABLES
 from contracts.tables.source import SOURCE_TABLES
-from contracts.tables.star import LAKE_TABLES
 from contracts.tables.table import Reading
 from glue_jobs.lake.tables import Lake
 from glue_jobs.transform import main

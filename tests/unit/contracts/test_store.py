@@ -6,8 +6,9 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from contracts.errors import DuplicateNumberError, StorageError
+from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import MANIFEST_PREFIX, manifest_key
-from contracts.protocol.progress import Bucket, newest_manifest_number
+from contracts.protocol.progress import newest_manifest_number
 
 
 class FakeS3:

@@ -4,7 +4,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from contracts.tables.star import HISTORIES, SOURCE_DELETION, STAR_TABLES
+from contracts.tables.lake import HISTORIES, SOURCE_DELETION
+from contracts.tables.star import STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
 from lambdas.load.custody import check_follows
 from lambdas.load.loading import load_publication
