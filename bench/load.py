@@ -285,11 +285,11 @@ class Bench:
 
 def _work_here(step: str) -> None:
     """Load what is pending, or rebuild, in this process; tell seconds and peak memory."""
-    from lambdas.load import handler
+    from lambdas.load import run
     from lambdas.load.settings import LoadSettings
 
     started = time.monotonic()
-    (handler.rebuild if step == "rebuild" else handler.load)(LoadSettings(), lambda: 10_000.0)
+    (run.rebuild if step == "rebuild" else run.load)(LoadSettings(), lambda: 10_000.0)
     tell(seconds=time.monotonic() - started)
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest
@@ -74,6 +77,22 @@ class Batch:
     def has_deletions(self) -> bool:
         """Whether an earlier batch found any key deleted."""
         return self.before[SOURCE_DELETION.name].current_keys > 0
+
+    @property
+    def moment(self) -> Column:
+        """When the batch's snapshot was taken, UTC, without zone."""
+        time = datetime.fromisoformat(self.manifest.snapshot_time).astimezone(UTC)
+        return F.lit(time.strftime("%Y-%m-%d %H:%M:%S.%f")).cast("timestamp_ntz")
+
+    @property
+    def created_utc(self) -> Column:
+        """When the source row was written: ``created_at``, which the source's server has in its own zone.
+
+        A zone that is not known, or that Java does not know, counts as UTC.
+        """
+        created, zone = F.col("created_at").cast("timestamp_ntz"), self.manifest.time_zone
+        is_known = _is_known(self.place.spark, zone)
+        return F.convert_timezone(F.lit(zone), F.lit("UTC"), created) if is_known else created
 
     def keep(self, frame: DataFrame) -> DataFrame:
         """Compute a frame once only."""
@@ -171,3 +190,14 @@ def unchanged(before: TablePublication) -> TablePublication:
 def first_publications() -> dict[str, TablePublication]:
     """Return every table before the first batch."""
     return dict.fromkeys(LAKE_TABLES, EMPTY)
+
+
+def _is_known(spark: SparkSession, zone: str) -> bool:
+    java = spark._jvm
+    if not zone or java is None:
+        return False
+    try:
+        java.java.time.ZoneId.of(zone)
+    except PySparkException:
+        return False
+    return True

@@ -11,7 +11,6 @@ from contracts.tables.lake import QUARANTINE, QUARANTINE_ROW
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import SourceTable, StarTable
 from glue_jobs.context import Batch, Outcome, unchanged
-from glue_jobs.moments import moment
 from glue_jobs.star.content import with_hash
 from glue_jobs.star.conversion import shown
 
@@ -60,7 +59,7 @@ def record(batch: Batch, outcomes: Mapping[str, Outcome]) -> dict[str, TablePubl
 
 
 def _entries(batch: Batch, sources: list[str], frames: list[DataFrame]) -> DataFrame:
-    old, now = batch.rows_before(QUARANTINE), moment(batch)
+    old, now = batch.rows_before(QUARANTINE), batch.moment
     is_open = F.col("closed_batch").isNull() & F.col("source_table").isin(sources)
     others = old.where(~is_open)
     held = _union(batch, QUARANTINE, frames, [*_IDENTITY, *_PROBLEM])

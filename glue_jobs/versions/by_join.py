@@ -18,7 +18,7 @@ from glue_jobs.staging.references import References
 from glue_jobs.staging.rows import HELD, raw_rows, star_rows
 from glue_jobs.star.content import ROWS_PER_PARTITION, checksum, partition_statistics, span_of_years, years
 from glue_jobs.star.conversion import PROBLEM, problem
-from glue_jobs.versions.deletions import newest_versions
+from glue_jobs.versions.newest import newest_versions
 
 
 def bring(batch: Batch, table: StarTable, references: References) -> Outcome:

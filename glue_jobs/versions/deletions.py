@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.protocol.publication import TablePublication
@@ -12,36 +11,9 @@ from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
 from glue_jobs.context import Batch, Outcome, unchanged
 from glue_jobs.errors import LakeReconciliationError
-from glue_jobs.moments import moment
 from glue_jobs.staging.parts import key_list
 from glue_jobs.star.content import checksum, with_hash
-
-
-def newest_versions(batch: Batch, table: StarTable, *, before: bool) -> DataFrame:
-    """Return key, ``row_hash`` and ``batch_id`` of the newest version of every key that is current.
-
-    Parameters
-    ----------
-    before
-        Whether to leave out what this batch has written. (Of a dimension that it has changed, only the present is known.)
-    """
-    rows = batch.place.lake.read(table)
-    if table.is_append_only:
-        limit = batch.number - 1 if before else batch.number
-        newest = F.max_by(F.struct("row_hash", "batch_id"), table.record_id).alias("newest")
-        rows = rows.where(F.col("batch_id") <= limit).groupBy(table.key).agg(newest).select(table.key, "newest.*")
-    else:
-        rows = rows.select(table.key, "row_hash", "batch_id")
-    if not batch.has_deletions:
-        return rows
-    deletions = (
-        batch.place.lake.read(SOURCE_DELETION)
-        .where((F.col("source_table") == table.source) & (F.col("batch_id") < batch.number))
-        .groupBy(F.col("source_key").alias(table.key))
-        .agg(F.max("batch_id").alias("_deleted"))
-    )
-    later = F.col("_deleted").isNull() | (F.col("_deleted") < F.col("batch_id"))
-    return rows.join(deletions, table.key, "left").where(later).drop("_deleted")
+from glue_jobs.versions.newest import newest_versions
 
 
 def reconciled(batch: Batch, table: StarTable, outcome: Outcome) -> Outcome:
@@ -99,7 +71,7 @@ def record(batch: Batch, outcomes: Iterable[tuple[str, Outcome]]) -> TablePublic
     head = batch.head(SOURCE_DELETION)
     if not head.of_batch(batch.number):
         rows = [
-            o.deleted.select(F.lit(source).alias("source_table"), "source_key", moment(batch).alias("deleted_at"))
+            o.deleted.select(F.lit(source).alias("source_table"), "source_key", batch.moment.alias("deleted_at"))
             for source, o in found
             if o.deleted is not None
         ]

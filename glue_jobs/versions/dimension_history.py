@@ -10,7 +10,6 @@ from contracts.tables.lake import HISTORIES
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import STAR_TABLES
 from glue_jobs.context import Batch, Outcome, unchanged
-from glue_jobs.moments import created_utc, moment
 
 
 def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
@@ -25,12 +24,12 @@ def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
         changed = lake.read(star).where(F.col("batch_id") == batch.number)
         key = F.col(SOURCE_TABLES[star.source].key).cast("int").alias(star.key)
         if outcome.raw is not None:
-            created = outcome.raw.select(key, created_utc(batch).alias("created"))
+            created = outcome.raw.select(key, batch.created_utc.alias("created"))
             changed = changed.join(created, star.key, "left")
         else:
             changed = changed.withColumn("created", F.lit(None).cast("timestamp_ntz"))
         deleted = changed.where("false") if outcome.deleted is None else outcome.deleted.toDF(star.key)
-        rows = advanced(lake.read(table), changed, deleted, star.key, moment(batch), batch.number)
+        rows = advanced(lake.read(table), changed, deleted, star.key, batch.moment, batch.number)
         lake.overwrite(table, rows.coalesce(1).sortWithinPartitions(star.key, "valid_from"), batch.number, {}, head)
     commit, files = batch.commit_of(table)
     return replace(

@@ -9,7 +9,7 @@ from contracts.errors import CustodyError
 from contracts.protocol.object_layout import load_key, publication_key
 from contracts.protocol.publication import Publication
 from lambdas.errors import EventError
-from lambdas.load import handler
+from lambdas.load import run
 from lambdas.load.settings import LoadSettings
 from tests.support.lake import FakeLake
 from tests.support.pipeline import Pipeline
@@ -121,7 +121,7 @@ def test_g5_of_two_lakes_that_begin_at_once_the_second_is_refused(pipeline, serv
     use_warehouse(second.pipeline, pipeline.warehouse_url)
     publish_some(first)
     publish_some(second)
-    plain, begun = handler.check_custody, []
+    plain, begun = run.check_custody, []
 
     def check(warehouse, processed):
         last = plain(warehouse, processed)
@@ -131,7 +131,7 @@ def test_g5_of_two_lakes_that_begin_at_once_the_second_is_refused(pipeline, serv
             pipeline.load()
         return last
 
-    monkeypatch.setattr(handler, "check_custody", check)
+    monkeypatch.setattr(run, "check_custody", check)
     with pytest.raises(CustodyError, match=rf"belongs to lake {first.lake}"):
         second.pipeline.load()
     assert begun == [0] and second.pipeline.keys(second.pipeline.processed, "loads/") == []
@@ -253,7 +253,7 @@ def test_g11_what_another_lakes_rebuild_left_half_done_is_begun_again(pipeline, 
     old.list_files()
     _as(pipeline)
     remaining = iter([900] + [700] * 100)
-    assert not handler.rebuild(LoadSettings(), lambda: next(remaining))["done"]
+    assert not run.rebuild(LoadSettings(), lambda: next(remaining))["done"]
     assert pipeline.warehouse("select count(*) from etl.rebuild_batch") == [(3,)]  # all is copied, nothing exchanged
     _as(new.pipeline)
     new.publish({})

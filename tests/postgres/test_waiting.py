@@ -10,7 +10,7 @@ import pytest
 
 from contracts.protocol.object_layout import load_key
 from lambdas.errors import WarehouseBusyError
-from lambdas.load import handler, session
+from lambdas.load import run, session
 from lambdas.load.rebuild import LOCK as REBUILD_LOCK
 from lambdas.load.warehouse.gateway import LOCK, Warehouse
 from lambdas.load.warehouse.limits import Limits
@@ -111,7 +111,7 @@ def _watched(monkeypatch):
             seen.append((warehouse.connection.info.get_parameters(), prepared))
 
     with monkeypatch.context() as patch:
-        patch.setattr(handler, "open_warehouse", watched)
+        patch.setattr(run, "open_warehouse", watched)
         yield seen
 
 
@@ -133,7 +133,7 @@ def test_limits_hold_in_the_outermost_transaction_and_end_with_it(pipeline, lake
     query = "select " + ", ".join(f"current_setting('{name}')" for name in names)
     with psycopg.connect(pipeline.warehouse_url, autocommit=True) as connection:
         before = connection.execute(query).fetchone()
-        warehouse = Warehouse(connection, handler.LoadSettings().places, Limits(7, 9))
+        warehouse = Warehouse(connection, run.LoadSettings().places, Limits(7, 9))
         with warehouse.transaction("all of it"):
             assert connection.execute(query).fetchone() == ("7s", "9s", "30", "10", "3", "60000")
             with warehouse.transaction("a part of it"):

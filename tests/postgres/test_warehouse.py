@@ -20,8 +20,8 @@ from lambdas.errors import (
     ReconciliationError,
     WarehouseWriteError,
 )
-from lambdas.load.handler import load
 from lambdas.load.lake_files import BATCH_ROWS, LakeFiles
+from lambdas.load.run import load
 from lambdas.load.settings import LoadSettings
 from lambdas.observability import age
 from tests.support.lake import FakeLake

@@ -10,9 +10,11 @@ from psycopg import errors, sql
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
 from lambdas.errors import PrivilegeError, WarehouseSchemaError
-from lambdas.load.warehouse.ddl import Migration, create_list_of_migrations, create_star, digest, migrations, views
+from lambdas.load.warehouse.ddl import create_star
 from lambdas.load.warehouse.ledger import Ledger
+from lambdas.load.warehouse.migrations import Migration, create_list_of_migrations, migrations
 from lambdas.load.warehouse.naming import MIGRATION, Places
+from lambdas.load.warehouse.views import digest, views
 
 Connection = psycopg.Connection[Any]
 #: Column → its type as ``format_type()`` spells it, whether it is NOT NULL, and whether it has a default.

@@ -9,8 +9,8 @@ from contracts.tables.star import STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
 from lambdas.load.custody import check_follows
 from lambdas.load.loading import load_publication
-from lambdas.load.warehouse.ddl import views
 from lambdas.load.warehouse.naming import Places
+from lambdas.load.warehouse.views import views
 from local.home import ROOT
 from tests.support.samples import publication, table_publication
 from tools.warehouse_script import render

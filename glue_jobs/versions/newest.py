@@ -1,0 +1,35 @@
+"""The newest version of every key that is current."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from contracts.tables.lake import SOURCE_DELETION
+from contracts.tables.table import StarTable
+from glue_jobs.context import Batch
+
+
+def newest_versions(batch: Batch, table: StarTable, *, before: bool) -> DataFrame:
+    """Return key, ``row_hash`` and ``batch_id`` of the newest version of every key that is current.
+
+    Parameters
+    ----------
+    before
+        Whether to leave out what this batch has written. (Of a dimension that it has changed, only the present is known.)
+    """
+    rows = batch.place.lake.read(table)
+    if table.is_append_only:
+        limit = batch.number - 1 if before else batch.number
+        newest = F.max_by(F.struct("row_hash", "batch_id"), table.record_id).alias("newest")
+        rows = rows.where(F.col("batch_id") <= limit).groupBy(table.key).agg(newest).select(table.key, "newest.*")
+    else:
+        rows = rows.select(table.key, "row_hash", "batch_id")
+    if not batch.has_deletions:
+        return rows
+    deletions = (
+        batch.place.lake.read(SOURCE_DELETION)
+        .where((F.col("source_table") == table.source) & (F.col("batch_id") < batch.number))
+        .groupBy(F.col("source_key").alias(table.key))
+        .agg(F.max("batch_id").alias("_deleted"))
+    )
+    later = F.col("_deleted").isNull() | (F.col("_deleted") < F.col("batch_id"))
+    return rows.join(deletions, table.key, "left").where(later).drop("_deleted")

@@ -1,0 +1,168 @@
+"""What the load function does: load what is pending, rebuild the warehouse, or tell what is pending."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from contracts.metrics import (
+    FRESHNESS,
+    PUBLICATIONS_LOADED,
+    ROWS_QUARANTINED,
+    TABLE_TIME_TO_WAREHOUSE,
+    TIME_TO_WAREHOUSE,
+)
+from contracts.protocol.bucket import Bucket
+from contracts.protocol.object_layout import load_key
+from contracts.protocol.progress import (
+    newest_listing,
+    newest_load_number,
+    oldest_waiting_batch,
+    publications_after,
+    read_publication,
+)
+from contracts.protocol.publication import Publication
+from contracts.tables.star import STAR_TABLES
+from lambdas.errors import AnotherLoadError, EventError, ListingMissingError
+from lambdas.load.custody import Owner
+from lambdas.load.lake_files import LakeFiles
+from lambdas.load.loading import check_custody, load_publication, rebuild_check
+from lambdas.load.pending_check import told_by_the_lake
+from lambdas.load.rebuild import Rebuild
+from lambdas.load.session import RESERVE_SECONDS, attempts, open_warehouse
+from lambdas.load.settings import LoadSettings
+from lambdas.observability import MetricUnit, age, logger, metrics, table_metric
+
+#: Share of an invocation's time that must remain for a rebuild's last step, which is one transaction.
+EXCHANGE_SHARE = 0.8
+
+
+def work(settings: LoadSettings, event: dict[str, Any], remaining_seconds: Callable[[], float]) -> dict[str, Any]:
+    """Do what the event asks for."""
+    if event.get("step") == "rebuild":
+        return rebuild(settings, remaining_seconds, take_over=_is_take_over(event))
+    return load(settings, remaining_seconds)
+
+
+def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> dict[str, Any]:
+    """Load pending publications in order, as long as time remains; what passes by itself is tried again."""
+    ingestion, processed = buckets(settings)
+    lake = LakeFiles.open(processed.name)
+    loaded: list[int] = []
+    last, waits = 0, False
+    try:
+        for attempt in attempts(remaining_seconds):
+            with attempt, open_warehouse(settings) as warehouse:
+                last = check_custody(warehouse, processed)
+                for publication in publications_after(processed, last):
+                    if remaining_seconds() <= RESERVE_SECONDS:
+                        break
+                    if load_publication(warehouse, lake, publication):
+                        loaded.append(publication.batch)
+                        _report(publication)
+                    last = publication.batch
+                last = warehouse.last_batch()
+    except AnotherLoadError as error:
+        waits = True
+        logger.warning("another load is at work", detail=str(error))
+    finally:  # what stands before a publication that cannot be loaded is in the warehouse
+        _confirm(processed, last)
+    if waits and not last:  # the other load let nobody look into the ledger
+        last = newest_load_number(processed)
+    held, wanted = told_by_the_lake(ingestion, processed)
+    metrics.add_metric(ROWS_QUARANTINED, MetricUnit.Count, held)
+    return {
+        "loaded": loaded,
+        "last": last,
+        "waits": waits,
+        "freshness": _freshness(ingestion, last),
+        "quarantined": held,
+        "keys_wanted": wanted,
+        "wanted": len(wanted),
+    }
+
+
+def rebuild(
+    settings: LoadSettings, remaining_seconds: Callable[[], float], *, take_over: bool = False
+) -> dict[str, Any]:
+    """Rebuild the warehouse from the newest listing of the lake's files, as far as the time goes.
+
+    Parameters
+    ----------
+    take_over
+        Whether the warehouse becomes this lake's even if it is another's, or further than this lake.
+
+    Raises
+    ------
+    ListingMissingError
+        When the job has listed nothing.
+    CustodyError
+        When the warehouse is another lake's, or further; nothing was changed.
+    """
+    _, processed = buckets(settings)
+    listing = newest_listing(processed)
+    if listing is None:
+        raise ListingMissingError(
+            'The lake\'s files are not listed. Start the state machine with {"mode": "rebuild"}: it lists them first.'
+        )
+    newest = read_publication(processed, listing.batch)
+    owner = Owner(newest.lake or listing.lake, processed.name, settings.warehouse_schema)
+    check = None if take_over else rebuild_check(processed, owner)
+    begun_with = remaining_seconds()
+    try:
+        for attempt in attempts(remaining_seconds):
+            with attempt, open_warehouse(settings) as warehouse:
+                work = Rebuild(warehouse, LakeFiles.open(processed.name), listing, owner, check)
+                is_filled = work.fill(
+                    lambda number: publications_after(processed, number), lambda: remaining_seconds() > RESERVE_SECONDS
+                )
+                if not is_filled or remaining_seconds() < begun_with * EXCHANGE_SHARE:
+                    return {"done": False, "last": warehouse.last_batch()}
+                last = work.exchange(newest, publications_after(processed, listing.batch))
+    except AnotherLoadError as error:
+        logger.warning("another load is at work", detail=str(error))
+        return {"done": False, "waits": True}
+    return {"done": True, "last": last}
+
+
+def buckets(settings: LoadSettings) -> tuple[Bucket, Bucket]:
+    """Return the ingestion and the processed bucket."""
+    client = boto3.client("s3")
+    return Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
+
+
+def _is_take_over(event: dict[str, Any]) -> bool:
+    """Return whether the event asks for a warehouse to be taken over; nothing but ``true`` does."""
+    value = event.get("take_over", False)
+    if not isinstance(value, bool):
+        raise EventError(f"take_over is {type(value).__name__}, expected true or false. Nothing was changed.")
+    return value
+
+
+def _freshness(ingestion: Bucket, last: int) -> float:
+    """Tell, and return, for how many seconds the oldest batch after `last` has waited."""
+    waiting = oldest_waiting_batch(ingestion, last)
+    seconds = age(waiting.taken_at) if waiting else 0.0
+    metrics.add_metric(FRESHNESS, MetricUnit.Seconds, seconds)
+    return seconds
+
+
+def _confirm(processed: Bucket, last: int) -> None:
+    """Note beside the lake that the warehouse shows a batch: the extraction, which knows no warehouse, watches it."""
+    if last and newest_load_number(processed) < last:
+        note = {"batch": last, "confirmed_at": datetime.now(UTC).isoformat(timespec="microseconds")}
+        processed.put(load_key(last), json.dumps(note).encode())
+
+
+def _report(publication: Publication) -> None:
+    for left_out in publication.superseded:
+        logger.warning("batch superseded", batch=left_out.batch, by=publication.batch, reason=left_out.reason)
+    seconds = age(publication.taken_at)
+    metrics.add_metric(PUBLICATIONS_LOADED, MetricUnit.Count, 1)
+    metrics.add_metric(TIME_TO_WAREHOUSE, MetricUnit.Seconds, seconds)
+    for name in STAR_TABLES:
+        table = publication.tables[name]
+        if table.rows or table.deleted:
+            table_metric(TABLE_TIME_TO_WAREHOUSE, name, seconds)

@@ -1,0 +1,95 @@
+"""Changes of the platform's own tables in the warehouse, each made once."""
+
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from contracts.tables.lake import HISTORIES, SOURCE_DELETION
+from lambdas.load.warehouse.ddl import Statement, create_table, create_versions_index
+from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, MIGRATION, OWNER, REBUILD_FILE, VERIFICATION, Places
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One change of the platform's own tables, made once and in one transaction."""
+
+    number: int
+    description: str
+    statements: tuple[Statement, ...]
+
+
+def create_list_of_migrations(places: Places) -> Statement:
+    """Return the statement that creates the list of what was applied."""
+    return sql.SQL(
+        "create table if not exists {} (number integer primary key, description varchar not null, "
+        "applied_at timestamptz not null default clock_timestamp())"
+    ).format(places.own(MIGRATION))
+
+
+def migrations(places: Places) -> list[Migration]:
+    """Return every change of the platform's own tables, in order.
+
+    A released one is never edited: what changes later is another one.
+    """
+    batch, batch_table, deletion = places.own(BATCH), places.own(BATCH_TABLE), places.table(SOURCE_DELETION)
+    ledger = [
+        sql.SQL(
+            "create table if not exists {} (batch integer primary key, snapshot_time timestamptz not null, "
+            "published_at timestamptz not null, loaded_at timestamptz not null default clock_timestamp())"
+        ).format(batch),
+        sql.SQL(
+            "create table if not exists {} (batch integer not null references {} (batch), table_name varchar not null, "
+            "inserted bigint not null, updated bigint not null, first_record_id bigint, last_record_id bigint, "
+            "primary key (table_name, batch))"
+        ).format(batch_table, batch),
+        # A deletion ends the versions of its key up to last_record_id; a later one means that the key came back.
+        sql.SQL(
+            "create table if not exists {} (source_table varchar not null, source_key integer not null, "
+            "batch integer not null references {} (batch), deleted_at timestamp not null, last_record_id bigint not null, "
+            "primary key (source_table, source_key, batch))"
+        ).format(deletion, batch),
+    ]
+    figures = [
+        sql.SQL(
+            "alter table {} add column if not exists deleted bigint not null default 0, "
+            "add column if not exists current_keys bigint, add column if not exists key_checksum numeric"
+        ).format(batch_table),
+        # The batch that wrote a record is the last one that begins at or before it.
+        sql.SQL("create index if not exists {} on {} (table_name, first_record_id desc)").format(
+            sql.Identifier("batch_table_first_record_id"), batch_table
+        ),
+        sql.SQL(
+            "create table if not exists {} (table_name varchar primary key, batch integer not null, "
+            "verified_at timestamptz not null default clock_timestamp())"
+        ).format(places.own(VERIFICATION)),
+    ]
+    histories = []
+    for table in HISTORIES.values():
+        histories.append(create_table(places, table))
+        histories.append(create_versions_index(places, table, "valid_from"))
+    # Unlogged together with their progress: what a crash of the server empties, it empties as a whole.
+    rebuild = [
+        sql.SQL("create unlogged table if not exists {} (table_name varchar, key varchar, primary key (key))").format(
+            places.own(REBUILD_FILE)
+        )
+    ]
+    custody = [
+        sql.SQL(
+            "alter table {} add column if not exists publication_digest varchar, add column if not exists lake varchar, "
+            "add column if not exists time_zone varchar"
+        ).format(batch),
+        sql.SQL(
+            "create table if not exists {} (lake varchar not null, lake_bucket varchar not null, "
+            "star_schema varchar not null, since timestamptz not null default clock_timestamp())"
+        ).format(places.own(OWNER)),
+        sql.SQL("create unique index if not exists {} on {} ((true))").format(
+            sql.Identifier("owner_is_one"), places.own(OWNER)
+        ),
+    ]
+    return [
+        Migration(1, "the ledger", tuple(ledger)),
+        Migration(2, "key counts and checksums", tuple(figures)),
+        Migration(3, "histories of dimensions", tuple(histories)),
+        Migration(4, "progress of a rebuild", tuple(rebuild)),
+        Migration(5, "whose the ledger is, and what it loaded", tuple(custody)),
+    ]
