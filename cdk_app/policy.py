@@ -7,6 +7,9 @@ from aws_cdk import aws_iam as iam
 
 from cdk_app.compliance import acknowledge
 
+#: Why a role may read all documents of a kind.
+NUMBERED = "Manifests, publications and listings are numbered; the function reads those that exist."
+
 
 def allow(
     role: iam.Role,

@@ -38,7 +38,7 @@ class Parts:
     ----------
     extract_arn, load_arn
         The functions.
-    job_name, upkeep_name
+    job_name, maintenance_name
         The Glue jobs.
     topic_arn
         Where failures are told.
@@ -49,7 +49,7 @@ class Parts:
     extract_arn: str
     load_arn: str
     job_name: str
-    upkeep_name: str
+    maintenance_name: str
     topic_arn: str
     name: str
 
@@ -103,8 +103,8 @@ def _what_is_asked_for() -> State:
 def _upkeep(parts: Parts) -> dict[str, State]:
     span = {"--from.$": "States.Format('{}', $.from)", "--to.$": "States.Format('{}', $.to)"}
     return {
-        "Maintain": _run(parts.upkeep_name, {"--mode.$": "$.mode"}, "Done"),
-        "Replay": _run(parts.upkeep_name, {"--mode": "replay", **span, "--into.$": "$.into"}, "Done"),
+        "Maintain": _run(parts.maintenance_name, {"--mode.$": "$.mode"}, "Done"),
+        "Replay": _run(parts.maintenance_name, {"--mode": "replay", **span, "--into.$": "$.into"}, "Done"),
     }
 
 
@@ -114,7 +114,7 @@ def _rebuild(parts: Parts) -> dict[str, State]:
     return {
         "KeepOwner": {"Type": "Pass", "Result": False, "ResultPath": "$.take_over", "Next": "ListFiles"},
         "TakeOver": {"Type": "Pass", "Result": True, "ResultPath": "$.take_over", "Next": "ListFiles"},
-        "ListFiles": _run(parts.upkeep_name, {"--mode": "list"}, "Rebuild"),
+        "ListFiles": _run(parts.maintenance_name, {"--mode": "list"}, "Rebuild"),
         "Rebuild": _invoke(parts.load_arn, request, "$.rebuild", {"Next": "IsRebuilt", **_catch("Tell")}),
         "IsRebuilt": {
             "Type": "Choice",

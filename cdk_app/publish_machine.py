@@ -50,7 +50,7 @@ class PublishMachine(Construct):
             (["lambda:InvokeFunction"], [extract.function_arn, load.function_arn]),
             (
                 ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
-                [job.job_arn, job.upkeep_arn],
+                [job.job_arn, job.maintenance_arn],
             ),
             (["sns:Publish"], [topic_arn]),
             (["kms:GenerateDataKey", "kms:Decrypt"], [key.key_arn]),
@@ -81,7 +81,7 @@ class PublishMachine(Construct):
                             extract_arn=extract.function_arn,
                             load_arn=load.function_arn,
                             job_name=job.job_name,
-                            upkeep_name=job.upkeep_name,
+                            maintenance_name=job.maintenance_name,
                             topic_arn=topic_arn,
                             name=name,
                         )

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-TlsMode = Literal["verify-full", "verify-ca", "require", "prefer", "disable"]
+from contracts.tls import TlsMode
 
 #: AWS Glue 5.1 is Spark 3.5.6, Python 3.11, Java 17 and Iceberg 1.10; the laptop runs the same Spark.
 GLUE_VERSION = "5.1"
@@ -29,7 +29,7 @@ class Settings(BaseModel):
         Who is mailed when something fails; without it the topic has no subscriber.
     alarm_phone
         Who is texted, in E.164 form; optional.
-    extract_minutes, heal_minutes
+    extract_minutes, recovery_minutes
         How often the source is read, and how often lost events are made good.
     key_lists_hour
         Hour, UTC, at which the daily batch carries every table's key list, by which deletions are found.
@@ -76,16 +76,16 @@ class Settings(BaseModel):
     alarm_email: str | None = None
     alarm_phone: str | None = Field(default=None, pattern=r"^\+[1-9]\d{6,14}$")
     extract_minutes: int = Field(default=5, ge=1, le=30)
-    heal_minutes: int = Field(default=15, ge=5, le=30)
+    recovery_minutes: int = Field(default=15, ge=5, le=30)
     key_lists_hour: int = Field(default=3, ge=0, le=23)
     schedules_enabled: bool = True
     freshness_minutes: int = Field(default=30, ge=10)
     source_schema: str = Field(default="public", min_length=1)
-    source_tls: TlsMode = "verify-full"
+    source_tls: TlsMode = TlsMode.VERIFY_FULL
     warehouse_schema: str = Field(default="public", pattern=r"^[^%]+$")
     ledger_schema: str | None = Field(default=None, pattern=r"^[^%]+$")
     warehouse_purchase_orders: Literal["fact_purchase_orders", "fact_purchase_order"] = "fact_purchase_orders"
-    warehouse_tls: TlsMode = "verify-full"
+    warehouse_tls: TlsMode = TlsMode.VERIFY_FULL
     extract_seconds: int = Field(default=780, ge=10, le=780)
     give_way_seconds: int = Field(default=2, ge=1, le=60)
     part_megabytes: int = Field(default=64, ge=5, le=1024)

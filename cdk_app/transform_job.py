@@ -4,14 +4,13 @@ import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from cdk_app.bundling import ROOT, job_library
 from cdk_app.policy import allow
 from cdk_app.settings import GLUE_VERSION, Settings
-from cdk_app.storage_stack import bucket_arn
+from cdk_app.storage_stack import StorageStack, bucket_arn
 from contracts.protocol.catalog import CATALOG, REPLAY_PREFIX, STAR_PREFIX, location
 from contracts.protocol.object_layout import LISTING_PREFIX, PUBLICATION_PREFIX
 
@@ -20,37 +19,38 @@ TIMEOUT_MINUTES = 60
 
 
 class TransformJob(Construct):
-    """Job ``transform``: one run at a time, further ones queue; and job ``upkeep``, the same script for its other modes.
+    """Job ``transform``: one run at a time, further ones queue; and job ``maintenance``, the same script for its other modes.
 
-    Upkeep is a job of its own so that no batch waits for a compaction or a replay.
+    Maintenance is a job of its own so that no batch waits for a compaction or a replay.
 
     Attributes
     ----------
-    job_name, job_arn, upkeep_name, upkeep_arn
+    job_name, job_arn, maintenance_name, maintenance_arn
         The jobs as deployed.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        ingestion: s3.IBucket,
-        processed: s3.IBucket,
-        key: kms.IKey,
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
-        self.job_name = f"{settings.prefix}-transform"
         stack = cdk.Stack.of(self)
-        self.upkeep_name = f"{settings.prefix}-upkeep"
+        self.job_name, self.maintenance_name = f"{settings.prefix}-transform", f"{settings.prefix}-maintenance"
         jobs = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}:job"
-        self.job_arn, self.upkeep_arn = f"{jobs}/{self.job_name}", f"{jobs}/{self.upkeep_name}"
-        script = assets.Asset(self, "Script", path=str(ROOT / "glue_jobs" / "transform.py"))
-        library = assets.Asset(self, "Library", path=str(job_library()))
-        self.role = self._role(script, library, key)
-        security = glue.CfnSecurityConfiguration(
+        self.job_arn, self.maintenance_arn = f"{jobs}/{self.job_name}", f"{jobs}/{self.maintenance_name}"
+        self._script = assets.Asset(self, "Script", path=str(ROOT / "glue_jobs" / "transform.py"))
+        self._library = assets.Asset(self, "Library", path=str(job_library()))
+        self.role = self._role(storage.key)
+        self._security = self._encrypted_with(storage.key)
+        arguments = self._arguments(storage)
+        self._job("Job", self.job_name, "totesys: CSV batches into the lake's star tables", arguments)
+        self._job(
+            "Maintenance",
+            self.maintenance_name,
+            "totesys: compact, expire and list the lake's files, or replay batches beside it",
+            {**arguments, "--mode": "maintain", "--keep_days": str(settings.snapshot_days)},
+        )
+
+    def _encrypted_with(self, key: kms.IKey) -> glue.CfnSecurityConfiguration:
+        return glue.CfnSecurityConfiguration(
             self,
             "Security",
             name=self.job_name,
@@ -64,19 +64,21 @@ class TransformJob(Construct):
                 s3_encryptions=[glue.CfnSecurityConfiguration.S3EncryptionProperty(s3_encryption_mode="SSE-S3")],
             ),
         )
+
+    def _arguments(self, storage: StorageStack) -> dict[str, str]:
         spark = {
             "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
             f"spark.sql.catalog.{CATALOG}": "org.apache.iceberg.spark.SparkCatalog",
             f"spark.sql.catalog.{CATALOG}.catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog",
             f"spark.sql.catalog.{CATALOG}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-            f"spark.sql.catalog.{CATALOG}.warehouse": location(processed.bucket_name),
+            f"spark.sql.catalog.{CATALOG}.warehouse": location(storage.processed.bucket_name),
             "spark.sql.session.timeZone": "UTC",
         }
-        arguments = {
-            "--ingestion_bucket": ingestion.bucket_name,
-            "--processed_bucket": processed.bucket_name,
-            "--database": settings.database,
-            "--extra-py-files": library.s3_object_url,
+        return {
+            "--ingestion_bucket": storage.ingestion.bucket_name,
+            "--processed_bucket": storage.processed.bucket_name,
+            "--database": self._settings.database,
+            "--extra-py-files": self._library.s3_object_url,
             "--datalake-formats": "iceberg",
             "--conf": " --conf ".join(f"{name}={value}" for name, value in spark.items()),
             "--enable-auto-scaling": "true",
@@ -85,45 +87,43 @@ class TransformJob(Construct):
             "--enable-continuous-cloudwatch-log": "true",
             "--job-language": "python",
         }
-        for construct, name, description, further in (
-            ("Job", self.job_name, "totesys: CSV batches into the lake's star tables", {}),
-            (
-                "Upkeep",
-                self.upkeep_name,
-                "totesys: compact, expire and list the lake's files, or replay batches beside it",
-                {"--mode": "maintain", "--keep_days": str(settings.snapshot_days)},
-            ),
-        ):
-            job = glue.CfnJob(
-                self,
-                construct,
-                name=name,
-                description=description,
-                role=self.role.role_arn,
-                glue_version=GLUE_VERSION,
-                worker_type="G.1X",
-                number_of_workers=settings.glue_workers,
-                timeout=TIMEOUT_MINUTES,
-                max_retries=0,
-                execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=1),
-                job_run_queuing_enabled=True,
-                security_configuration=security.name,
-                command=glue.CfnJob.JobCommandProperty(
-                    name="glueetl", python_version="3", script_location=script.s3_object_url
-                ),
-                default_arguments={**arguments, **further},
-            )
-            job.add_resource_dependency(security)
 
-    def _role(self, script: assets.Asset, library: assets.Asset, key: kms.IKey) -> iam.Role:
-        stack, settings = cdk.Stack.of(self), self._settings
-        catalog = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}"
-        log_groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:/aws-glue/*"
-        database = settings.database
+    def _job(self, construct_id: str, name: str, description: str, arguments: dict[str, str]) -> None:
+        job = glue.CfnJob(
+            self,
+            construct_id,
+            name=name,
+            description=description,
+            role=self.role.role_arn,
+            glue_version=GLUE_VERSION,
+            worker_type="G.1X",
+            number_of_workers=self._settings.glue_workers,
+            timeout=TIMEOUT_MINUTES,
+            max_retries=0,
+            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=1),
+            job_run_queuing_enabled=True,
+            security_configuration=self._security.name,
+            command=glue.CfnJob.JobCommandProperty(
+                name="glueetl", python_version="3", script_location=self._script.s3_object_url
+            ),
+            default_arguments=arguments,
+        )
+        job.add_resource_dependency(self._security)
+
+    def _role(self, key: kms.IKey) -> iam.Role:
         role = iam.Role(
             self, "Role", role_name=f"{self.job_name}-job", assumed_by=iam.ServicePrincipal("glue.amazonaws.com")
         )
-        allow(role, ["s3:GetObject"], [f"{a.bucket.bucket_arn}/{a.s3_object_key}" for a in (script, library)])
+        own = (self._script, self._library)
+        allow(role, ["s3:GetObject"], [f"{asset.bucket.bucket_arn}/{asset.s3_object_key}" for asset in own])
+        allow(role, ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn])
+        self._allow_buckets(role)
+        self._allow_catalog(role)
+        self._allow_logs(role)
+        return role
+
+    def _allow_buckets(self, role: iam.Role) -> None:
+        stack, settings = cdk.Stack.of(self), self._settings
         allow(
             role,
             ["s3:ListBucket", "s3:GetBucketLocation"],
@@ -147,6 +147,10 @@ class TransformJob(Construct):
             [bucket_arn(stack, settings, "processed", f"{prefix}*") for prefix in (PUBLICATION_PREFIX, LISTING_PREFIX)],
             wildcard="Publications and listings are numbered; the job may write and not delete them.",
         )
+
+    def _allow_catalog(self, role: iam.Role) -> None:
+        stack, database = cdk.Stack.of(self), self._settings.database
+        catalog = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}"
         allow(
             role,
             ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable"],
@@ -163,6 +167,10 @@ class TransformJob(Construct):
             [f"{catalog}:catalog", f"{catalog}:database/{database}_replay*"],
             wildcard="Databases of replays, named by who asks for one.",
         )
+
+    def _allow_logs(self, role: iam.Role) -> None:
+        stack = cdk.Stack.of(self)
+        log_groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:/aws-glue/*"
         allow(
             role,
             ["glue:GetSecurityConfiguration"],
@@ -175,7 +183,6 @@ class TransformJob(Construct):
             [log_groups],
             wildcard="Glue names its log groups after the security configuration.",
         )
-        allow(role, ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn])
         allow(
             role,
             ["cloudwatch:PutMetricData"],
@@ -183,4 +190,3 @@ class TransformJob(Construct):
             wildcard="The action knows no resources; the condition limits it to Glue's namespace.",
             conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
         )
-        return role

@@ -2,24 +2,14 @@
 
 import hashlib
 import tempfile
-from enum import StrEnum
 from pathlib import Path
 
 import psycopg
 from psycopg import errors
 
+from contracts.tls import TlsMode
 from lambdas.errors import DatabaseUnreachableError, LoginRefusedError
 from lambdas.secret import ConnectionDetails
-
-
-class TlsMode(StrEnum):
-    """How the server's identity is checked; libpq's ``sslmode``."""
-
-    VERIFY_FULL = "verify-full"
-    VERIFY_CA = "verify-ca"
-    REQUIRE = "require"
-    PREFER = "prefer"
-    DISABLE = "disable"
 
 
 def connect(

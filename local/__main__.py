@@ -171,10 +171,10 @@ def simulate(
 @app.command()
 def maintain(home: HomeOption = DEFAULT_HOME) -> None:
     """Compact and expire the lake's files, as the weekly schedule does."""
-    from local.batches import run_upkeep
+    from local.batches import run_machine
 
     with _status("maintaining the lake", quiet=False):
-        run_upkeep(Home(home).platform(), {"mode": "maintain"})
+        run_machine(Home(home).platform(), {"mode": "maintain"})
     out.print("The lake's files are compacted; snapshots past their days are gone.")
 
 
@@ -186,10 +186,10 @@ def replay(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Bring a range of batches into another database, for comparison; run it again to go on."""
-    from local.batches import run_upkeep
+    from local.batches import run_machine
 
     with _status("replaying", quiet=False):
-        run_upkeep(Home(home).platform(), {"from": first, "to": last, "into": into})
+        run_machine(Home(home).platform(), {"from": first, "to": last, "into": into})
     out.print(f"Batches {first} to {last} are in {into}; query them with --database {into}.", highlight=False)
 
 
@@ -201,11 +201,11 @@ def rebuild(
     ] = False,
 ) -> None:
     """Make the warehouse anew from the lake; readers see the old content until the new one is complete."""
-    from local.batches import loaded_batch, run_upkeep
+    from local.batches import loaded_batch, run_machine
 
     platform = Home(home).platform()
     with _status("rebuilding the warehouse", quiet=False):
-        run_upkeep(platform, {"mode": "take_over" if take_over else "rebuild"})
+        run_machine(platform, {"mode": "take_over" if take_over else "rebuild"})
     out.print(f"The warehouse is rebuilt and shows batch {loaded_batch(platform)}.", highlight=False)
 
 

@@ -85,7 +85,7 @@ def start_publish(platform: dict[str, str]) -> str:
     return str(answer["executionArn"])
 
 
-def run_upkeep(platform: dict[str, str], request: dict[str, Any]) -> None:
+def run_machine(platform: dict[str, str], request: dict[str, Any]) -> None:
     """Start the state machine with a request for upkeep or a replay, and wait until it ends.
 
     Raises

@@ -213,7 +213,7 @@ def _platform(home: Home, endpoint: str, outputs: dict[str, str], urls: dict[str
         "transform_job": outputs["TransformJob"],
         "state_machine": outputs["StateMachine"],
         "extract_schedule": outputs["ExtractScheduleName"],
-        "heal_schedule": outputs["HealScheduleName"],
+        "heal_schedule": outputs["RecoverScheduleName"],
         "topic": outputs["TopicArn"],
         "source_secret": outputs["SourceSecret"],
         "warehouse_secret": outputs["WarehouseSecret"],

@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from lambdas.postgres import TlsMode
+from contracts.tls import TlsMode
 
 
 class ExtractSettings(BaseSettings):

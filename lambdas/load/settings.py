@@ -5,9 +5,9 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.tls import TlsMode
 from lambdas.load.warehouse.limits import Limits
 from lambdas.load.warehouse.naming import Places, ledger_of
-from lambdas.postgres import TlsMode
 
 
 class LoadSettings(BaseSettings):

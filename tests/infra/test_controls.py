@@ -122,7 +122,7 @@ def test_extraction_healing_and_daily_key_lists_are_scheduled(prod):
     }
     assert found == {
         "totesys-prod-extract": ("rate(5 minutes)", "ENABLED"),
-        "totesys-prod-heal": ("rate(15 minutes)", "ENABLED"),
+        "totesys-prod-recover": ("rate(15 minutes)", "ENABLED"),
         "totesys-prod-keys": ("cron(0 3 * * ? *)", "ENABLED"),
         "totesys-prod-maintain": ("cron(0 2 ? * SUN *)", "ENABLED"),
     }

@@ -140,14 +140,14 @@ def test_g11_a_rebuild_takes_a_warehouse_over_only_when_it_is_asked_to(run, mode
     again = {"done": False, "last": 1}
     walk = run({"mode": mode, "take_over": not take_over}, Rebuild=[again, again, GOOD["Rebuild"]])
     assert walk.tasks == ["ListFiles", "Rebuild", "Rebuild", "Rebuild", "Load"]
-    assert walk.parameters("ListFiles") == [{"JobName": "totesys-prod-upkeep", "Arguments": {"--mode": "list"}}]
+    assert walk.parameters("ListFiles") == [{"JobName": "totesys-prod-maintenance", "Arguments": {"--mode": "list"}}]
     for step in walk.parameters("Rebuild"):
         assert step["Payload"] == {"step": "rebuild", "take_over": take_over} and "Load" in step["FunctionName"]
 
 
 def test_upkeep_and_replays_run_in_a_job_of_their_own(run):
     assert run({"mode": "maintain"}).calls == [
-        ("Maintain", {"JobName": "totesys-prod-upkeep", "Arguments": {"--mode": "maintain"}})
+        ("Maintain", {"JobName": "totesys-prod-maintenance", "Arguments": {"--mode": "maintain"}})
     ]
     ((state, parameters),) = run({"from": 3, "to": 9, "into": "totesys_replay"}).calls
     arguments = {"--mode": "replay", "--from": "3", "--to": "9", "--into": "totesys_replay"}

@@ -101,7 +101,7 @@ def test_batch_asks_the_extraction_for_what_is_to_be_read(home, monkeypatch, arg
 @pytest.mark.parametrize(("arguments", "mode"), [((), "rebuild"), (("--take-over",), "take_over")])
 def test_rebuild_takes_a_warehouse_over_only_when_it_is_asked_to(home, monkeypatch, arguments, mode):
     asked = []
-    monkeypatch.setattr("local.batches.run_upkeep", lambda platform, request: asked.append(request))
+    monkeypatch.setattr("local.batches.run_machine", lambda platform, request: asked.append(request))
     monkeypatch.setattr("local.batches.loaded_batch", lambda platform: 3)
     run("rebuild", *arguments, "--home", home)
     assert asked == [{"mode": mode}]

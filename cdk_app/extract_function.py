@@ -1,0 +1,58 @@
+"""The extract function: what it is told, and what it may do."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_secretsmanager as secrets
+from constructs import Construct
+
+from cdk_app.policy import NUMBERED, allow
+from cdk_app.python_function import PythonFunction
+from cdk_app.settings import Settings
+from cdk_app.storage_stack import StorageStack, bucket_arn
+from contracts.protocol.object_layout import MANIFEST_PREFIX, PUBLICATION_PREFIX
+
+
+class ExtractFunction(PythonFunction):
+    """Reads the source and writes batches; it may write to the ingestion bucket and delete nothing."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack, source: secrets.ISecret
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            name="extract",
+            settings=settings,
+            timeout=cdk.Duration.minutes(15),
+            memory_mb=512,
+            environment={
+                "INGESTION_BUCKET": storage.ingestion.bucket_name,
+                "PROCESSED_BUCKET": storage.processed.bucket_name,
+                "SOURCE_SECRET": source.secret_arn,
+                "SOURCE_SCHEMA": settings.source_schema,
+                "SOURCE_TLS": settings.source_tls,
+                "PART_BYTES": str(settings.part_megabytes * 2**20),
+                "TIME_BUDGET_SECONDS": str(settings.extract_seconds),
+                "GIVE_WAY_SECONDS": str(settings.give_way_seconds),
+                "COMPRESS_PARTS": str(settings.compress_parts).lower(),
+            },
+        )
+        stack = cdk.Stack.of(self)
+
+        def arn(bucket: str, key: str = "") -> str:
+            return bucket_arn(stack, settings, bucket, key)
+
+        allow(self.role, ["secretsmanager:GetSecretValue"], [source.secret_arn])
+        allow(self.role, ["s3:ListBucket"], [arn("ingestion"), arn("processed")])
+        allow(
+            self.role,
+            ["s3:GetObject"],
+            [arn("ingestion", f"{MANIFEST_PREFIX}*"), arn("processed", f"{PUBLICATION_PREFIX}*")],
+            wildcard=NUMBERED,
+        )
+        allow(
+            self.role,
+            ["s3:PutObject", "s3:AbortMultipartUpload"],
+            [arn("ingestion", "*")],
+            wildcard="Parts and manifests of every table and batch; the function may write and not delete them.",
+        )
+        allow(self.role, ["lambda:InvokeFunction"], [self.arn])  # to go on where it stopped

@@ -1,0 +1,71 @@
+"""The load function: what it is told, and what it may do."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_secretsmanager as secrets
+from constructs import Construct
+
+from cdk_app.policy import NUMBERED, allow
+from cdk_app.python_function import PythonFunction
+from cdk_app.settings import Settings
+from cdk_app.storage_stack import StorageStack, bucket_arn
+from contracts.protocol.catalog import STAR_PREFIX
+from contracts.protocol.object_layout import LISTING_PREFIX, LOAD_PREFIX, MANIFEST_PREFIX, PUBLICATION_PREFIX
+
+
+class LoadFunction(PythonFunction):
+    """Reads the lake and writes the warehouse; of the buckets it may write the notes of what was loaded, nothing else."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        storage: StorageStack,
+        warehouse: secrets.ISecret,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            name="load",
+            settings=settings,
+            timeout=cdk.Duration.minutes(15),
+            memory_mb=1024,
+            environment={
+                "INGESTION_BUCKET": storage.ingestion.bucket_name,
+                "PROCESSED_BUCKET": storage.processed.bucket_name,
+                "WAREHOUSE_SECRET": warehouse.secret_arn,
+                "WAREHOUSE_SCHEMA": settings.warehouse_schema,
+                "LEDGER_SCHEMA": settings.ledger_schema or "",
+                "WAREHOUSE_PURCHASE_ORDERS": settings.warehouse_purchase_orders,
+                "WAREHOUSE_TLS": settings.warehouse_tls,
+            },
+        )
+        stack = cdk.Stack.of(self)
+
+        def arn(bucket: str, key: str = "") -> str:
+            return bucket_arn(stack, settings, bucket, key)
+
+        allow(self.role, ["secretsmanager:GetSecretValue"], [warehouse.secret_arn])
+        allow(self.role, ["s3:ListBucket"], [arn("ingestion"), arn("processed")])
+        allow(
+            self.role,
+            ["s3:GetObject"],
+            [
+                arn("ingestion", f"{MANIFEST_PREFIX}*"),
+                *[arn("processed", f"{prefix}*") for prefix in (PUBLICATION_PREFIX, LISTING_PREFIX)],
+            ],
+            wildcard=NUMBERED,
+        )
+        allow(
+            self.role,
+            ["s3:PutObject"],
+            [arn("processed", f"{LOAD_PREFIX}*")],
+            wildcard="Notes of what the warehouse shows are numbered.",
+        )
+        allow(
+            self.role,
+            ["s3:GetObject"],
+            [arn("processed", f"{STAR_PREFIX}*")],
+            wildcard="Data files of the lake, named by publications and listings.",
+        )

@@ -1,0 +1,107 @@
+"""What starts the functions and the state machine: schedules, and the rule on committed batches."""
+
+import json
+from dataclasses import dataclass, field
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from cdk_app.policy import allow
+from cdk_app.settings import Settings
+from contracts.protocol.object_layout import MANIFEST_PREFIX
+
+_INVOKE, _START = "lambda:InvokeFunction", "states:StartExecution"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A schedule and what it starts.
+
+    Attributes
+    ----------
+    name
+        Its name in the template and, in lower case, in AWS.
+    expression
+        When, in UTC.
+    action, target_arn
+        What its role may do, and to what.
+    request
+        What the target is asked for.
+    """
+
+    name: str
+    expression: str
+    action: str
+    target_arn: str
+    request: dict[str, str] = field(default_factory=dict)
+
+
+def triggers(settings: Settings, extract_arn: str, publish_arn: str) -> list[Trigger]:
+    """Return every schedule of the platform."""
+    sunday = f"cron(0 {settings.maintenance_hour} ? * SUN *)"
+    key_lists = f"cron(0 {settings.key_lists_hour} * * ? *)"
+    return [
+        Trigger("Extract", _every(settings.extract_minutes), _INVOKE, extract_arn),
+        Trigger("Keys", key_lists, _INVOKE, extract_arn, {"keys": "all"}),
+        Trigger("Recover", _every(settings.recovery_minutes), _START, publish_arn),
+        Trigger("Maintain", sunday, _START, publish_arn, {"mode": "maintain"}),
+    ]
+
+
+def add_schedule(scope: Construct, settings: Settings, trigger: Trigger) -> None:
+    """Add a schedule with a role that may do its one thing."""
+    name = f"{settings.prefix}-{trigger.name.lower()}"
+    role = iam.Role(
+        scope,
+        f"{trigger.name}ScheduleRole",
+        role_name=f"{name}-schedule",
+        assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
+    )
+    allow(role, [trigger.action], [trigger.target_arn])
+    schedule = scheduler.CfnSchedule(
+        scope,
+        f"{trigger.name}Schedule",
+        name=name,
+        description=f"totesys: {trigger.name.lower()}",
+        schedule_expression=trigger.expression,
+        state="ENABLED" if settings.schedules_enabled else "DISABLED",
+        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+        target=scheduler.CfnSchedule.TargetProperty(
+            arn=trigger.target_arn,
+            role_arn=role.role_arn,
+            input=json.dumps({"trigger": "schedule", **trigger.request}),
+        ),
+    )
+    schedule.node.add_dependency(role)
+    cdk.CfnOutput(scope, f"{trigger.name}ScheduleName", value=name)
+
+
+def start_on_batches(scope: Construct, settings: Settings, bucket: str, machine: sfn.IStateMachine) -> None:
+    """Start the state machine whenever a manifest is written to the ingestion bucket."""
+    role = iam.Role(
+        scope,
+        "RuleRole",
+        role_name=f"{settings.prefix}-publish-rule",
+        assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
+    )
+    events.Rule(
+        scope,
+        "BatchCommitted",
+        rule_name=f"{settings.prefix}-batch-committed",
+        description="A batch manifest was written",
+        event_pattern=events.EventPattern(
+            source=["aws.s3"],
+            detail_type=["Object Created"],
+            detail={"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": MANIFEST_PREFIX}]}},
+        ),
+        targets=[targets.SfnStateMachine(machine, role=role, retry_attempts=8)],
+    )
+
+
+def _every(minutes: int) -> str:
+    return f"rate({minutes} {'minute' if minutes == 1 else 'minutes'})"
