@@ -8,7 +8,7 @@ VENV   ?= .venv
 PY     := $(VENV)/bin/python
 ENV    ?= dev
 CDK     = $$($(PY) -m local.servers.tools --print-cdk) --app "$(PY) app.py"
-CODE   := app.py contracts cdk_app lambdas glue_jobs local tools bench tests
+CODE   := app.py contracts cdk_app lambdas glue_jobs analytics local tools bench tests
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export UV_PYTHON_DOWNLOADS := never
 export PYTHONDONTWRITEBYTECODE := 1
@@ -53,7 +53,7 @@ format-check:
 
 lint: setup ## lint the code and look for insecure patterns
 	$(VENV)/bin/ruff check --quiet $(CODE)
-	$(VENV)/bin/bandit --quiet --severity-level medium -c pyproject.toml -r app.py contracts cdk_app lambdas glue_jobs
+	$(VENV)/bin/bandit --quiet --severity-level medium -c pyproject.toml -r app.py contracts cdk_app lambdas glue_jobs analytics
 
 types: setup ## check the types
 	$(VENV)/bin/mypy

@@ -1,13 +1,12 @@
 """How analysts reach the lake: an Athena workgroup, named queries, and a Quick Sight dashboard."""
 
-from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_athena as athena
 from constructs import Construct
 
-from cdk_app.bundling import ROOT
+from analytics.named_queries import NamedQuery, named_queries
 from cdk_app.quicksight import QuickSightDashboard
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
@@ -51,8 +50,8 @@ class AnalyticsStack(cdk.Stack):
                 ),
             ),
         )
-        for file in sorted((ROOT / "analytics").glob("*.sql")):
-            self._named_query(file, settings.database).add_resource_dependency(workgroup)
+        for query in named_queries(settings.raw_database):
+            self._named_query(query, settings.database).add_resource_dependency(workgroup)
         if settings.quicksight_principal:
             QuickSightDashboard(
                 self,
@@ -64,14 +63,13 @@ class AnalyticsStack(cdk.Stack):
             )
         cdk.CfnOutput(self, "WorkgroupName", value=self.workgroup)
 
-    def _named_query(self, file: Path, database: str) -> athena.CfnNamedQuery:
-        text = file.read_text("utf-8")
+    def _named_query(self, query: NamedQuery, database: str) -> athena.CfnNamedQuery:
         return athena.CfnNamedQuery(
             self,
-            "".join(word.capitalize() for word in file.stem.split("_")),
-            name=file.stem,
-            description=text.splitlines()[0].removeprefix("-- "),
+            "".join(word.capitalize() for word in query.name.split("_")),
+            name=query.name,
+            description=query.question,
             database=database,
             work_group=self.workgroup,
-            query_string=text,
+            query_string=query.statement,
         )

@@ -9,11 +9,23 @@ from constructs import Construct
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
 from contracts.protocol.catalog import location
+from contracts.protocol.object_layout import MANIFEST_PREFIX
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import SourceTable
 
 #: Partitions are projected from this day on; nothing was extracted before.
 FIRST_DAY = "2022-11-03"
+#: What the table of batches shows of a manifest: name, type and meaning.
+_BATCH_COLUMNS = (
+    ("batch", "int", "Number of the manifest."),
+    ("first", "int", "Number of the manifest that the batch begins with."),
+    ("reason", "string", "Why everything was read, or empty."),
+    ("horizon", "bigint", "Transaction id below which every transaction had ended."),
+    ("snapshot_time", "string", "When the snapshot was taken, by the source's clock, ISO 8601 in UTC."),
+    ("extracted_at", "string", "The same by the extraction's clock."),
+    ("time_zone", "string", "Zone in which the source writes timestamps without one."),
+    ("lake", "string", "Name of the lake."),
+)
 
 
 class CatalogStack(cdk.Stack):
@@ -51,8 +63,34 @@ class CatalogStack(cdk.Stack):
         )
         for table in SOURCE_TABLES.values():
             self._raw_table(table, settings.raw_database).add_resource_dependency(raw)
+        self._batches(settings.raw_database).add_resource_dependency(raw)
         cdk.CfnOutput(self, "Database", value=settings.database)
         cdk.CfnOutput(self, "RawDatabase", value=settings.raw_database)
+
+    def _batches(self, database: str) -> glue.CfnTable:
+        """Show what the manifests say of whole batches: histories take from it when a batch's snapshot was taken."""
+        column = glue.CfnTable.ColumnProperty
+        return glue.CfnTable(
+            self,
+            "RawBatch",
+            catalog_id=self.account,
+            database_name=database,
+            table_input=glue.CfnTable.TableInputProperty(
+                name="batch",
+                description="One row a manifest.",
+                table_type="EXTERNAL_TABLE",
+                parameters={"classification": "json"},
+                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+                    location=f"s3://{self._bucket}/{MANIFEST_PREFIX}",
+                    input_format="org.apache.hadoop.mapred.TextInputFormat",
+                    output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+                    serde_info=glue.CfnTable.SerdeInfoProperty(
+                        serialization_library="org.openx.data.jsonserde.JsonSerDe"
+                    ),
+                    columns=[column(name=name, type=kind, comment=text) for name, kind, text in _BATCH_COLUMNS],
+                ),
+            ),
+        )
 
     def _raw_table(self, table: SourceTable, database: str) -> glue.CfnTable:
         location = f"s3://{self._bucket}/{table.name}/"

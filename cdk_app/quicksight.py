@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_quicksight as qs
 from constructs import Construct
 
+from contracts.tables.current import LakeSql
 from contracts.tables.star import FACT_PAYMENT, FACT_PURCHASE_ORDERS, FACT_SALES_ORDER, STAR_TABLES
 from contracts.tables.table import StarTable
 
@@ -56,18 +57,14 @@ class Star:
         return [(self.fact.key, "INTEGER"), ("created_date", "DATETIME"), ("amount", "DECIMAL"), *shown]
 
     def sql(self, database: str) -> str:
-        """Return the query of the data set: each order in its newest version."""
+        """Return the query of the data set: the current rows of the fact with what they refer to."""
         shown = ", ".join(f"{table}.{column}" for table, (_, column) in self.joins.items())
         joins = " ".join(
             f"JOIN {database}.{table} AS {table} ON {table}.{STAR_TABLES[table].key} = f.{key}"
             for table, (key, _) in self.joins.items()
         )
-        versions = (
-            f"(SELECT *, row_number() OVER (PARTITION BY {self.fact.key} ORDER BY {self.fact.record_id} DESC) AS age"
-        )
-        fact = f"{database}.{self.fact.name}"
         columns = f"f.{self.fact.key}, f.created_date, {self.amount} AS amount, {shown}"
-        return " ".join(["SELECT", columns, "FROM", versions, "FROM", fact, ") AS f", joins, "WHERE f.age = 1"])
+        return f"SELECT {columns} FROM ({LakeSql(database).current(self.fact)}) AS f {joins}"
 
 
 _PARTY = {

@@ -5,9 +5,15 @@ Copy-on-write tables only, which is what the platform writes: a file is either l
 
 from typing import Any
 
+#: Functions of Athena that DuckDB calls otherwise.
+MACROS = (
+    "create macro with_timezone(moment, zone) as timezone(zone, moment)",
+    "create macro at_timezone(moment, zone) as timezone(zone, moment)",
+)
+
 
 def install() -> None:
-    """Teach the emulator's Athena which data files of an Iceberg table are live."""
+    """Teach the emulator's Athena which data files of an Iceberg table are live, JSON tables, and functions of Athena."""
     import ministack.services.athena as service
     from pyiceberg.io.pyarrow import PyArrowFileIO
     from pyiceberg.table import StaticTable
@@ -16,9 +22,13 @@ def install() -> None:
 
     def relation(table: dict[str, Any], files: list[str]) -> str:
         parameters = table.get("Parameters") or {}
+        storage = table["StorageDescriptor"]
+        if "JsonSerDe" in (storage.get("SerdeInfo") or {}).get("SerializationLibrary", ""):
+            columns = ", ".join(f"'{c['Name']}': '{service._duckdb_type(c)}'" for c in storage["Columns"])
+            return f"read_json({service._sql_list(files)}, format='newline_delimited', columns={{{columns}}})"
         if parameters.get("table_type", "").upper() != "ICEBERG" or "metadata_location" not in parameters:
             return str(plain(table, files))
-        location = table["StorageDescriptor"]["Location"].rstrip("/")
+        location = storage["Location"].rstrip("/")
         root = next(file for file in files if "/metadata/" in file).rsplit("/metadata/", 1)[0]
 
         class Files(PyArrowFileIO):
@@ -36,7 +46,22 @@ def install() -> None:
         return f"read_parquet({service._sql_list(live)}, union_by_name=true, hive_partitioning=false)"
 
     service._table_relation = relation
+    _define_macros()
     _put_results_where_the_answer_says(service)
+
+
+def _define_macros() -> None:
+    import duckdb
+
+    plain = duckdb.connect
+
+    def connect(*arguments: Any, **options: Any) -> Any:
+        connection = plain(*arguments, **options)
+        for macro in MACROS:
+            connection.execute(macro)
+        return connection
+
+    duckdb.connect = connect
 
 
 def _put_results_where_the_answer_says(service: Any) -> None:

@@ -196,7 +196,7 @@ def _view_schema(connection: Connection, places: Places) -> str:
     return places.schema if may else places.ledger
 
 
-def _outdated_views(connection: Connection, places: Places) -> dict[str, sql.Composed]:
+def _outdated_views(connection: Connection, places: Places) -> dict[str, sql.SQL]:
     rows = connection.execute(
         "select c.relname, obj_description(c.oid, 'pg_class') from pg_class c where c.relkind = 'v' "
         "and c.relnamespace = to_regnamespace(quote_ident(%s))",

@@ -10,6 +10,7 @@ from contracts.tables.star import DIM_DATE
 from contracts.tables.table import Kind, StarTable
 from contracts.tables.types import DATE
 from lambdas.load.warehouse.naming import BATCH_TABLE, Places
+from lambdas.load.warehouse.views import WarehouseSql, composed
 
 #: Ranges of keys, ends included.
 Ranges = Sequence[Sequence[int]]
@@ -109,18 +110,8 @@ def current_keys(table: StarTable, places: Places, known: Ranges) -> sql.Compose
         return sql.SQL("select k.key from (select {} as key from {} t) k where {}").format(
             key(table, "t"), places.table(table), among(known)
         )
-    if table.kind is not Kind.FACT:
-        return sql.SQL("select t.{key} as key from {table} t where {shown}").format(
-            key=sql.Identifier(table.key), table=places.table(table), shown=_not_deleted(table, places, "t", None)
-        )
-    return sql.SQL(
-        "select newest.{key} as key from (select distinct on ({key}) {key}, {record} from {table} "
-        "order by {key}, {record} desc) newest where {shown}"
-    ).format(
-        key=sql.Identifier(table.key),
-        record=sql.Identifier(table.record_id),
-        table=places.table(table),
-        shown=_not_deleted(table, places, "newest", sql.Identifier("newest", table.record_id)),
+    return sql.SQL("select c.{} as key from ({}) c").format(
+        sql.Identifier(table.key), composed(WarehouseSql(places).current(table, [table.key]))
     )
 
 
@@ -166,9 +157,9 @@ def new_keys(table: StarTable, places: Places, rows: sql.Composable, first_recor
             record=sql.Identifier(table.record_id),
             table=rows,
             first=sql.Literal(first_record_id),
-            shown=_not_deleted(table, places, "o", sql.Identifier("o", table.record_id)),
+            shown=composed(WarehouseSql(places).not_deleted(table, "o")),
         )
-    shown = _not_deleted(table, places, "t", None) if table.source else sql.SQL("true")
+    shown = composed(WarehouseSql(places).not_deleted(table, "t"))
     return sql.SQL(
         "select {value} as key from {stage} n where not exists (select 1 from {table} t where t.{key} = n.{key} and {shown})"
     ).format(value=key(table, "n"), stage=rows, table=places.table(table), key=sql.Identifier(table.key), shown=shown)
@@ -206,12 +197,4 @@ def rebuilt_deletions(table: StarTable, places: Places) -> sql.Composed:
         places.rebuilt(SOURCE_DELETION),
         sql.Literal(table.source),
         condition,
-    )
-
-
-def _not_deleted(table: StarTable, places: Places, alias: str, record: sql.Composable | None) -> sql.Composed:
-    """Return the condition that no deletion has ended a row; of a fact, one at or after its record."""
-    ended = sql.SQL(" and d.last_record_id >= {}").format(record) if record else sql.SQL("")
-    return sql.SQL("not exists (select 1 from {} d where d.source_table = {} and d.source_key = {}{})").format(
-        places.table(SOURCE_DELETION), sql.Literal(table.source), sql.Identifier(alias, table.key), ended
     )

@@ -1,0 +1,1 @@
+"""How the lake is looked at: the named queries of Athena."""
