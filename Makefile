@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo check test stress bench-extract bench-transform bench-load model year many-batches load-faults format lint types unit synth deploy dictionary warehouse-script lock clean
+.PHONY: help setup demo check test stress bench-extract bench-transform bench-load model year many-batches load-faults format lint types unit synth deploy golden dictionary warehouse-script lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -96,6 +96,9 @@ synth: setup ## synthesise the templates, without credentials or network (ENV=de
 
 deploy: setup ## deploy every stack to AWS (ENV=dev)
 	$(CDK) deploy --all --context env=$(ENV) $(CDK_ARGUMENTS)
+
+golden: setup ## keep documents of the current format as a run writes them: after FORMAT was raised, before it is released
+	WRITE_GOLDEN=1 $(PY) -m pytest -q tests/spark/test_golden_documents.py
 
 dictionary: setup ## write docs/data-dictionary.md from the contracts
 	$(PY) -m tools.data_dictionary > docs/data-dictionary.md

@@ -168,7 +168,7 @@ def _extract_here() -> None:
     started = time.monotonic()
     outcome = extract(ExtractSettings())
     seconds = time.monotonic() - started
-    tell(seconds=seconds, rows=outcome["rows"].get("sales_order", 0))
+    tell(seconds=seconds, rows=outcome.rows.get("sales_order", 0))
 
 
 def _cells(baseline: float, measured: dict[str, float]) -> list[str]:

@@ -24,10 +24,10 @@ from rich.table import Table
 from bench.processes import client, create_bucket, run, scratch, tell
 from contracts.checksum import mix_sql
 from contracts.protocol.bucket import Bucket
-from contracts.protocol.document import FORMAT
 from contracts.protocol.listing import LISTED_TABLES, Listing
 from contracts.protocol.object_layout import listing_key, publication_key
 from contracts.protocol.publication import EMPTY, DataFile, Publication, TablePublication
+from contracts.release import FORMAT
 from contracts.tables.lake import HISTORIES, LAKE_TABLES
 from contracts.tables.star import STAR_TABLES
 from lambdas.load.warehouse.ddl import create_star

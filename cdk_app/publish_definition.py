@@ -3,6 +3,24 @@
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.protocol.steps import (
+    FROM,
+    INTO,
+    MODE,
+    TO,
+    ExtractAnswer,
+    ExtractEvent,
+    JobMode,
+    LoadAnswer,
+    LoadEvent,
+    Mode,
+    PendingAnswer,
+    RebuildAnswer,
+    Step,
+    answered,
+)
+from contracts.protocol.strict_json import plain
+
 _LAMBDA_RETRY = {
     "ErrorEquals": [
         "Lambda.ServiceException",
@@ -28,6 +46,8 @@ _GLUE_RETRY = {
 MENDED_BY_EVERYTHING = ("LakeReconciliationError", "IngestionDamagedError", "DamagedDocumentError")
 
 State = dict[str, Any]
+#: Where the answers of the steps are kept.
+_PENDING, _LOADED, _REBUILT, _EVERYTHING = (f"$.{name}.result" for name in ("pending", "load", "rebuild", "everything"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,63 +103,76 @@ def definition(parts: Parts) -> dict[str, Any]:
 
 
 def _what_is_asked_for() -> State:
-    is_set = {"Variable": "$.mode", "IsPresent": True}
+    is_set = {"Variable": f"$.{MODE}", "IsPresent": True}
 
     def mode(name: str, following: str) -> State:
-        return {"And": [is_set, {"Variable": "$.mode", "StringEquals": name}], "Next": following}
+        return {"And": [is_set, {"Variable": f"$.{MODE}", "StringEquals": name}], "Next": following}
 
     return {
         "Type": "Choice",
         "Choices": [
-            {"Variable": "$.into", "IsPresent": True, "Next": "Replay"},
-            mode("rebuild", "KeepOwner"),
-            mode("take_over", "TakeOver"),
+            {"Variable": f"$.{INTO}", "IsPresent": True, "Next": "Replay"},
+            mode(Mode.REBUILD, "KeepOwner"),
+            mode(Mode.TAKE_OVER, "TakeOver"),
             {**is_set, "Next": "Maintain"},
         ],
-        "Default": "Survey",
+        "Default": "CheckPending",
     }
 
 
 def _upkeep(parts: Parts) -> dict[str, State]:
-    span = {"--from.$": "States.Format('{}', $.from)", "--to.$": "States.Format('{}', $.to)"}
+    span = {"--from.$": f"States.Format('{{}}', $.{FROM})", "--to.$": f"States.Format('{{}}', $.{TO})"}
     return {
-        "Maintain": _run(parts.maintenance_name, {"--mode.$": "$.mode"}, "Done"),
-        "Replay": _run(parts.maintenance_name, {"--mode": "replay", **span, "--into.$": "$.into"}, "Done"),
+        "Maintain": _run(parts.maintenance_name, {"--mode.$": f"$.{MODE}"}, "Done"),
+        "Replay": _run(
+            parts.maintenance_name, {"--mode": JobMode.REPLAY.value, **span, "--into.$": f"$.{INTO}"}, "Done"
+        ),
     }
 
 
 def _rebuild(parts: Parts) -> dict[str, State]:
     """Return the way to a rebuilt warehouse; whether it may be another lake's, only the request's mode says."""
-    request = {"step": "rebuild", "take_over.$": "$.take_over"}
+    request = {**plain(LoadEvent(Step.REBUILD.value)), "take_over.$": "$.take_over"}
     return {
         "KeepOwner": {"Type": "Pass", "Result": False, "ResultPath": "$.take_over", "Next": "ListFiles"},
         "TakeOver": {"Type": "Pass", "Result": True, "ResultPath": "$.take_over", "Next": "ListFiles"},
-        "ListFiles": _run(parts.maintenance_name, {"--mode": "list"}, "Rebuild"),
+        "ListFiles": _run(parts.maintenance_name, {"--mode": JobMode.LIST.value}, "Rebuild"),
         "Rebuild": _invoke(parts.load_arn, request, "$.rebuild", {"Next": "IsRebuilt", **_catch("Tell")}),
         "IsRebuilt": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.rebuild.result.done", "BooleanEquals": True, "Next": "Load"}],
+            "Choices": [{"Variable": answered(_REBUILT, RebuildAnswer, "done"), "BooleanEquals": True, "Next": "Load"}],
             "Default": "Rebuild",
         },
     }
 
 
 def _forward(parts: Parts) -> dict[str, State]:
-    keys = {"trigger": "reconciliation", "keys.$": "$.load.result.keys_wanted"}
+    keys = {**plain(ExtractEvent(trigger="reconciliation")), "keys.$": answered(_LOADED, LoadAnswer, "keys_wanted")}
     return {
-        "Survey": _invoke(
-            parts.load_arn, {"step": "survey"}, "$.survey", {"Next": "IsABatchPending", **_catch("Tell")}
+        "CheckPending": _invoke(
+            parts.load_arn,
+            plain(LoadEvent(Step.CHECK_PENDING.value)),
+            "$.pending",
+            {"Next": "IsABatchPending", **_catch("Tell")},
         ),
         "IsABatchPending": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.survey.result.untransformed", "NumericGreaterThan": 0, "Next": "Transform"}],
+            "Choices": [
+                {
+                    "Variable": answered(_PENDING, PendingAnswer, "untransformed"),
+                    "NumericGreaterThan": 0,
+                    "Next": "Transform",
+                }
+            ],
             "Default": "Load",
         },
         "Transform": _run(parts.job_name, {}, "Load", "LoadWhatIsPublished"),
-        "Load": _invoke(parts.load_arn, {"step": "load"}, "$.load", {"Next": "AreKeysWanted", **_catch("Tell")}),
+        "Load": _invoke(parts.load_arn, plain(LoadEvent()), "$.load", {"Next": "AreKeysWanted", **_catch("Tell")}),
         "AreKeysWanted": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.load.result.wanted", "NumericGreaterThan": 0, "Next": "AskForKeys"}],
+            "Choices": [
+                {"Variable": answered(_LOADED, LoadAnswer, "wanted"), "NumericGreaterThan": 0, "Next": "AskForKeys"}
+            ],
             "Default": "Done",
         },
         "AskForKeys": _invoke(parts.extract_arn, keys, "$.keys", {"Next": "Done", **_catch("Tell")}),
@@ -150,14 +183,14 @@ def _after_a_failed_transform(parts: Parts) -> dict[str, State]:
     """Return the way from a failed run of the job: neither a failed load nor a failed extraction hides the job's error."""
     following = "WouldEverythingHelp"
     load = {"Next": following, **_catch(following, "$.load_error")}
-    everything = {"trigger": "reconciliation", "read": "everything"}
+    everything = plain(ExtractEvent(trigger="reconciliation", read="everything"))
     mended = [{"Variable": "$.error.Cause", "StringMatches": f"*{name}*"} for name in MENDED_BY_EVERYTHING]
     none_waits = [
-        {"Variable": "$.survey.result.full_pending", "IsPresent": True},
-        {"Variable": "$.survey.result.full_pending", "BooleanEquals": False},
+        {"Variable": answered(_PENDING, PendingAnswer, "full_pending"), "IsPresent": True},
+        {"Variable": answered(_PENDING, PendingAnswer, "full_pending"), "BooleanEquals": False},
     ]
     return {
-        "LoadWhatIsPublished": _invoke(parts.load_arn, {"step": "load"}, "$.load", load),
+        "LoadWhatIsPublished": _invoke(parts.load_arn, plain(LoadEvent()), "$.load", load),
         following: {
             "Type": "Choice",
             "Choices": [{"And": [*none_waits, {"Or": mended}], "Next": "AskForEverything"}],
@@ -173,7 +206,7 @@ def _after_a_failed_transform(parts: Parts) -> dict[str, State]:
             parts,
             "What is pending cannot be brought in as it is. A full reading of the source was asked for; the extraction "
             "answered: batch {}, {}. The next execution goes on with it. If that fails too: docs/runbooks/publish-failed.md",
-            "$.everything.result.batch, $.everything.result.reason",
+            ", ".join(answered(_EVERYTHING, ExtractAnswer, name) for name in ("batch", "reason")),
         ),
     }
 

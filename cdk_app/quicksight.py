@@ -9,7 +9,7 @@ from constructs import Construct
 
 from contracts.tables.current import LakeSql
 from contracts.tables.star import FACT_PAYMENT, FACT_PURCHASE_ORDERS, FACT_SALES_ORDER, STAR_TABLES
-from contracts.tables.table import StarTable
+from contracts.tables.table import Column, StarTable
 
 _READ = ["DescribeDataSet", "DescribeDataSetPermissions", "PassDataSet", "DescribeIngestion", "ListIngestions"]
 _OWN = ["UpdateDataSet", "DeleteDataSet", "CreateIngestion", "CancelIngestion", "UpdateDataSetPermissions"]
@@ -43,7 +43,7 @@ class Star:
     amount
         SQL of the money column, over the alias ``f``.
     joins
-        Dimension table → (column of the fact, column to show).
+        Dimension table → (column of the fact, column by which it is shown first).
     """
 
     name: str
@@ -52,19 +52,36 @@ class Star:
     joins: dict[str, tuple[str, str]]
 
     def columns(self) -> list[tuple[str, str]]:
-        """Return name and Quick Sight type of the data set's columns."""
-        shown = [(c, STAR_TABLES[t].column(c).type.quicksight) for t, (_, c) in self.joins.items()]
-        return [(self.fact.key, "INTEGER"), ("created_date", "DATETIME"), ("amount", "DECIMAL"), *shown]
+        """Return name and Quick Sight type of the data set's columns: all of the fact and of its dimensions, none personal."""
+        return [
+            *[(column.name, column.type.quicksight) for column in self.fact.content_columns],
+            ("amount", "DECIMAL"),
+            *[(column.name, column.type.quicksight) for _, column in self._joined()],
+        ]
+
+    def first(self) -> str:
+        """Return the column of the first dimension."""
+        return next(iter(self.joins.values()))[1]
 
     def sql(self, database: str) -> str:
         """Return the query of the data set: the current rows of the fact with what they refer to."""
-        shown = ", ".join(f"{table}.{column}" for table, (_, column) in self.joins.items())
         joins = " ".join(
             f"JOIN {database}.{table} AS {table} ON {table}.{STAR_TABLES[table].key} = f.{key}"
             for table, (key, _) in self.joins.items()
         )
-        columns = f"f.{self.fact.key}, f.created_date, {self.amount} AS amount, {shown}"
-        return f"SELECT {columns} FROM ({LakeSql(database).current(self.fact)}) AS f {joins}"
+        own = ", ".join(f"f.{column.name}" for column in self.fact.content_columns)
+        shown = ", ".join(f"{table}.{column.name}" for table, column in self._joined())
+        current = LakeSql(database).current(self.fact)
+        return f"SELECT {own}, {self.amount} AS amount, {shown} FROM ({current}) AS f {joins}"
+
+    def _joined(self) -> list[tuple[str, Column]]:
+        own = {column.name for column in self.fact.columns}
+        return [
+            (name, column)
+            for name in self.joins
+            for column in STAR_TABLES[name].columns
+            if not column.personal and column.name not in own
+        ]
 
 
 _PARTY = {
@@ -160,7 +177,7 @@ class QuickSightDashboard(Construct):
 
 def _sheet(star: Star) -> Any:
     d = qs.CfnDashboard
-    first = star.columns()[3][0]
+    first = star.first()
 
     def column(name: str) -> Any:
         return d.ColumnIdentifierProperty(data_set_identifier=star.name, column_name=name)

@@ -13,6 +13,7 @@ from cdk_app.settings import GLUE_VERSION, Settings
 from cdk_app.storage_stack import StorageStack, bucket_arn
 from contracts.protocol.catalog import CATALOG, REPLAY_PREFIX, STAR_PREFIX, location
 from contracts.protocol.object_layout import LISTING_PREFIX, PUBLICATION_PREFIX
+from contracts.protocol.steps import JobMode
 
 #: Longest a run may take; one batch takes far less, a first load of millions of rows most.
 TIMEOUT_MINUTES = 60
@@ -46,7 +47,7 @@ class TransformJob(Construct):
             "Maintenance",
             self.maintenance_name,
             "totesys: compact, expire and list the lake's files, or replay batches beside it",
-            {**arguments, "--mode": "maintain", "--keep_days": str(settings.snapshot_days)},
+            {**arguments, "--mode": JobMode.MAINTAIN.value, "--keep_days": str(settings.snapshot_days)},
         )
 
     def _encrypted_with(self, key: kms.IKey) -> glue.CfnSecurityConfiguration:

@@ -1,7 +1,8 @@
 """What starts the functions and the state machine: schedules, and the rule on committed batches."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -14,8 +15,11 @@ from constructs import Construct
 from cdk_app.policy import allow
 from cdk_app.settings import Settings
 from contracts.protocol.object_layout import MANIFEST_PREFIX
+from contracts.protocol.steps import MODE, ExtractEvent, Mode
+from contracts.protocol.strict_json import plain
 
 _INVOKE, _START = "lambda:InvokeFunction", "states:StartExecution"
+_BY = "schedule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Trigger:
     expression: str
     action: str
     target_arn: str
-    request: dict[str, str] = field(default_factory=dict)
+    request: dict[str, Any]
 
 
 def triggers(settings: Settings, extract_arn: str, publish_arn: str) -> list[Trigger]:
@@ -46,10 +50,10 @@ def triggers(settings: Settings, extract_arn: str, publish_arn: str) -> list[Tri
     sunday = f"cron(0 {settings.maintenance_hour} ? * SUN *)"
     key_lists = f"cron(0 {settings.key_lists_hour} * * ? *)"
     return [
-        Trigger("Extract", _every(settings.extract_minutes), _INVOKE, extract_arn),
-        Trigger("Keys", key_lists, _INVOKE, extract_arn, {"keys": "all"}),
-        Trigger("Recover", _every(settings.recovery_minutes), _START, publish_arn),
-        Trigger("Maintain", sunday, _START, publish_arn, {"mode": "maintain"}),
+        Trigger("Extract", _every(settings.extract_minutes), _INVOKE, extract_arn, plain(ExtractEvent(_BY))),
+        Trigger("Keys", key_lists, _INVOKE, extract_arn, plain(ExtractEvent(_BY, keys="all"))),
+        Trigger("Recover", _every(settings.recovery_minutes), _START, publish_arn, {"trigger": _BY}),
+        Trigger("Maintain", sunday, _START, publish_arn, {"trigger": _BY, MODE: Mode.MAINTAIN.value}),
     ]
 
 
@@ -74,7 +78,7 @@ def add_schedule(scope: Construct, settings: Settings, trigger: Trigger) -> None
         target=scheduler.CfnSchedule.TargetProperty(
             arn=trigger.target_arn,
             role_arn=role.role_arn,
-            input=json.dumps({"trigger": "schedule", **trigger.request}),
+            input=json.dumps(trigger.request),
         ),
     )
     schedule.node.add_dependency(role)

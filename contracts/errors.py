@@ -5,6 +5,10 @@ class ContractError(Exception):
     """Base of everything that the contracts refuse."""
 
 
+class ContractConflictError(ContractError):
+    """The contract contradicts itself."""
+
+
 class DamagedDocumentError(ContractError):
     """A manifest or publication does not read as what it claims to be.
 

@@ -8,10 +8,11 @@ from functools import partial
 from typing import TypeVar
 
 from contracts.errors import DuplicateNumberError
-from contracts.protocol.document import FORMAT, digest
+from contracts.protocol.document import digest
 from contracts.protocol.manifest import Manifest
 from contracts.protocol.object_layout import manifest_key, publication_key
 from contracts.protocol.publication import Publication, Superseded, TablePublication
+from contracts.release import FORMAT, RELEASE
 from contracts.tables.lake import HISTORIES, LAKE_TABLES, QUARANTINE, SOURCE_DELETION
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import DIM_DATE, STAR_TABLES
@@ -89,6 +90,7 @@ def publish(
         batch.release()
     publication = Publication(
         format=FORMAT,
+        release=RELEASE,
         batch=manifest.batch,
         first=batch.published + 1,
         snapshot_time=manifest.snapshot_time,

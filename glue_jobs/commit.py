@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from contracts.protocol.figures import Figures
 from contracts.protocol.publication import TablePublication
 from contracts.tables.table import StarTable
 from glue_jobs.context import Batch
@@ -22,7 +22,7 @@ def is_first(batch: Batch, table: StarTable) -> bool:
     return not batch.before[table.name].snapshot_id
 
 
-def replaces(batch: Batch, table: StarTable, figures: Mapping[str, Any]) -> bool:
+def replaces(batch: Batch, table: StarTable, figures: Figures) -> bool:
     """Tell whether changed rows take the place of rows that a dimension has, so that it holds each key once.
 
     A key that comes back is inserted, and its old row is still there.
@@ -30,8 +30,8 @@ def replaces(batch: Batch, table: StarTable, figures: Mapping[str, Any]) -> bool
     if table.is_append_only:
         return False
     before = batch.before[table.name]
-    may_come_back = batch.has_deletions and figures["lowest_inserted"] <= before.highest_key
-    return bool(figures["updated"]) or may_come_back
+    may_come_back = batch.has_deletions and figures.lowest_inserted <= before.highest_key
+    return bool(figures.updated) or may_come_back
 
 
 def write(
@@ -39,7 +39,7 @@ def write(
     table: StarTable,
     changed: DataFrame,
     counts: Mapping[int, int],
-    figures: dict[str, Any],
+    figures: Figures | None,
     head: Head,
     kept: DataFrame | None = None,
 ) -> None:
@@ -52,7 +52,7 @@ def write(
     counts
         How many rows each of its partitions has, where there are any.
     figures
-        What the commit keeps; the range of record ids is added. Empty when it is to be counted afterwards.
+        What the commit keeps; the range of record ids is added. None when it is to be counted afterwards.
     kept
         Of a dimension whose rows change, the other rows of the partitions that they lie in; without it rows are added.
     """
@@ -61,10 +61,9 @@ def write(
         first = batch.before[table.name].last_record_id + 1
         if is_first(batch, table):
             rows = rows.withColumn(table.record_id, F.col(table.key).cast("long"))
-            if figures:
-                figures |= {"first_record_id": figures["lowest"], "last_record_id": figures["highest"]}
+            figures = figures and figures.with_records(figures.lowest, figures.highest)
         else:
-            figures |= {"first_record_id": first, "last_record_id": first + sum(counts.values()) - 1}
+            figures = figures and figures.with_records(first, first + sum(counts.values()) - 1)
             starts = {}
             for partition in sorted(counts):
                 starts[partition] = first
@@ -78,7 +77,7 @@ def write(
         batch.place.lake.replace(table, whole, batch.number, figures, head)
 
 
-def published(batch: Batch, table: StarTable, figures: Mapping[str, Any]) -> TablePublication:
+def published(batch: Batch, table: StarTable, figures: Figures) -> TablePublication:
     """Return the publication of a table to which the batch has committed."""
     before = batch.before[table.name]
     commit, files = batch.commit_of(table)
@@ -87,16 +86,16 @@ def published(batch: Batch, table: StarTable, figures: Mapping[str, Any]) -> Tab
         before,
         snapshot_id=commit.snapshot_id,
         files=files,
-        inserted=figures["inserted"],
-        updated=figures["updated"],
+        inserted=figures.inserted,
+        updated=figures.updated,
         deleted=0,
         surplus=0,
-        first_record_id=figures.get("first_record_id", 0),
-        last_record_id=figures.get("last_record_id", 0),
-        current_keys=before.current_keys + figures["inserted"],
-        key_checksum=before.key_checksum + figures["inserted_checksum"],
-        lowest_key=figures["lowest"] if is_empty else min(before.lowest_key, figures["lowest"]),
-        highest_key=figures["highest"] if is_empty else max(before.highest_key, figures["highest"]),
+        first_record_id=figures.first_record_id,
+        last_record_id=figures.last_record_id,
+        current_keys=before.current_keys + figures.inserted,
+        key_checksum=before.key_checksum + figures.inserted_checksum,
+        lowest_key=figures.lowest if is_empty else min(before.lowest_key, figures.lowest),
+        highest_key=figures.highest if is_empty else max(before.highest_key, figures.highest),
     )
 
 

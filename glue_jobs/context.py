@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from contracts.protocol.bucket import Bucket
+from contracts.protocol.document import Tables
 from contracts.protocol.manifest import Manifest
 from contracts.protocol.publication import EMPTY, DataFile, Publication, TablePublication
 from contracts.tables.lake import LAKE_TABLES, SOURCE_DELETION
@@ -61,7 +62,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         """Look up what was before."""
-        self.before = self.previous.tables if self.previous else first_publications()
+        self.before = Tables(self.previous.tables if self.previous else {}, LAKE_TABLES, EMPTY)
 
     @property
     def number(self) -> int:
@@ -185,11 +186,6 @@ def unchanged(before: TablePublication) -> TablePublication:
     return replace(
         before, files=(), inserted=0, updated=0, deleted=0, surplus=0, first_record_id=before.last_record_id + 1
     )
-
-
-def first_publications() -> dict[str, TablePublication]:
-    """Return every table before the first batch."""
-    return dict.fromkeys(LAKE_TABLES, EMPTY)
 
 
 def _is_known(spark: SparkSession, zone: str) -> bool:

@@ -19,6 +19,7 @@ import boto3
 from pyspark.sql import SparkSession
 
 from contracts.protocol.bucket import Bucket
+from contracts.protocol.steps import JobMode
 from glue_jobs.context import Workplace
 from glue_jobs.lake.tables import Lake
 from glue_jobs.maintenance.lake_listing import list_files
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser()
     for name in ("ingestion_bucket", "processed_bucket", "database"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--mode", choices=("transform", "maintain", "list", "replay"), default="transform")
+    parser.add_argument("--mode", choices=[*JobMode], default=JobMode.TRANSFORM)
     parser.add_argument("--keep_days", type=int, default=7)
     parser.add_argument("--from", type=int, dest="first", default=0)
     parser.add_argument("--to", type=int, dest="last", default=0)
@@ -40,12 +41,12 @@ def main(arguments: Sequence[str]) -> None:
     options, _ = parser.parse_known_args(arguments)
     client = boto3.client("s3")
     ingestion, processed = Bucket(client, options.ingestion_bucket), Bucket(client, options.processed_bucket)
-    if options.mode == "maintain":
+    if options.mode == JobMode.MAINTAIN:
         lake = Lake(_session(), options.database, processed.name)
         maintain(lake, processed, options.keep_days, _log)
-    elif options.mode == "list":
+    elif options.mode == JobMode.LIST:
         list_files(Lake(_session(), options.database, processed.name), processed, _log)
-    elif options.mode == "replay":
+    elif options.mode == JobMode.REPLAY:
         check_replay(options.database, options.first, options.last, options.into)
         glue = boto3.client("glue")
         replay(_session(), ingestion, processed, glue, options.first, options.last, options.into, _log)

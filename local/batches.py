@@ -12,6 +12,8 @@ from psycopg import sql
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import manifest_key
 from contracts.protocol.progress import newest_manifest, read_manifest, read_publication, whole_batches
+from contracts.protocol.steps import LoadEvent, Step
+from contracts.protocol.strict_json import plain
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import STAR_TABLES
 from local.errors import BatchFailedError
@@ -145,7 +147,7 @@ def _bucket(platform: dict[str, str], name: str) -> Bucket:
 
 
 def _finish_pending(platform: dict[str, str], reason: str, extract_seconds: float) -> dict[str, Any]:
-    newest = invoke(platform, platform["load_function"], {"step": "survey"})["batches"]
+    newest = invoke(platform, platform["load_function"], plain(LoadEvent(Step.CHECK_PENDING.value)))["batches"]
     if newest <= loaded_batch(platform):
         return {"batch": None, "reason": reason, "seconds": {"extract": extract_seconds}, "tables": {}}
     started = time.monotonic()

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from contracts.protocol.bucket import Bucket
-from contracts.protocol.document import FORMAT
 from contracts.protocol.manifest import Manifest, SourceIdentity, TableExtract
 from contracts.protocol.object_layout import manifest_key
+from contracts.release import FORMAT
 
 
 def put_manifest(ingestion: Bucket, batch: int, tables: Mapping[str, TableExtract]) -> None:

@@ -2,15 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
-from typing import ClassVar, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar, Self, TypeVar
 
 from contracts.errors import DamagedDocumentError
 from contracts.protocol.strict_json import decode, encode
 
-#: Format of the documents that this release writes; it reads every one since 1.
-#: 2: shapes and witnesses of tables, the lake's name, digests of predecessors, the calendar's days.
-FORMAT = 2
+T = TypeVar("T")
 
 
 class Document:
@@ -47,7 +45,7 @@ class Document:
         DamagedDocumentError
             When it is damaged, of a newer format or stored under another batch's key.
         """
-        document = decode(cls, data, key, FORMAT)
+        document = decode(cls, data, key)
         if cls.layout(document.batch) != key:
             raise DamagedDocumentError(f"{key}: is the document of batch {document.batch}")
         return document
@@ -73,9 +71,22 @@ def check_time(text: str, *, optional: bool = False) -> None:
         raise ValueError(f"has time {text!r}, expected ISO 8601 in UTC with microseconds")
 
 
-def check_tables(found: Iterable[str], expected: Iterable[str]) -> None:
-    """Check that a document names exactly the expected tables."""
-    if missing := sorted(set(expected) - set(found)):
-        raise ValueError(f"lacks tables {', '.join(missing)}")
-    if unknown := sorted(set(found) - set(expected)):
-        raise ValueError(f"has unknown tables {', '.join(unknown)}")
+class Tables(dict[str, T]):
+    """Entries by table. A table that the contract has gained since the document was written has the entry `absent`."""
+
+    def __init__(self, entries: Mapping[str, T], known: Iterable[str], absent: T) -> None:
+        super().__init__(entries)
+        self._known = frozenset(known)
+        self._absent = absent
+
+    def __missing__(self, name: str) -> T:
+        """Return what is there of a table that the document does not name."""
+        if name not in self._known:
+            raise KeyError(name)
+        return self._absent
+
+
+def check_tables(found: Iterable[str], known: Iterable[str]) -> None:
+    """Check that a document names no table that the contract does not have."""
+    if unknown := sorted(set(found) - set(known)):
+        raise ValueError(f"has unknown tables {', '.join(unknown)}: deploy the release that wrote it or newer")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contracts.protocol.document import Document, check_head, check_tables, check_time
+from contracts.protocol.document import Document, Tables, check_head, check_tables, check_time
 from contracts.protocol.object_layout import listing_key
 from contracts.protocol.publication import DataFile
 from contracts.protocol.strict_json import added
@@ -34,6 +34,8 @@ class Listing(Document):
         When the files were listed, ISO 8601 in UTC. The lake's upkeep may remove them days later.
     lake
         Name of the lake; "" in format 1.
+    release
+        Release that wrote it; "" before format 3.
     """
 
     layout: ClassVar[Callable[[int], str]] = staticmethod(listing_key)
@@ -44,9 +46,11 @@ class Listing(Document):
     listed_at: str
     tables: dict[str, tuple[DataFile, ...]]
     lake: str = added(2, "")
+    release: str = added(3, "")
 
     def __post_init__(self) -> None:
         """Check the document as a whole."""
         check_head(self.batch, self.snapshot_time)
         check_time(self.listed_at)
         check_tables(self.tables.keys(), LISTED_TABLES.keys())
+        object.__setattr__(self, "tables", Tables(self.tables, LISTED_TABLES, ()))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from contracts.protocol.document import Document, check_head, check_tables, check_time
+from contracts.protocol.document import Document, Tables, check_head, check_tables, check_time
 from contracts.protocol.object_layout import manifest_key
 from contracts.protocol.strict_json import added
 from contracts.tables.source import SOURCE_TABLES
@@ -97,6 +97,8 @@ class TableExtract:
         What the table was in that snapshot; None in format 1.
     witness
         Its newest row versions; None when they were not looked at.
+    modelled
+        Columns of star tables, as ``table.column``, that the contract made of it; empty before format 3.
     """
 
     read: str
@@ -109,6 +111,7 @@ class TableExtract:
     reason: str = added(2, "")
     shape: Shape | None = added(2, None)
     witness: Witness | None = added(2, None)
+    modelled: tuple[str, ...] = added(3, ())
 
     def __post_init__(self) -> None:
         """Check what must agree inside one table's entry."""
@@ -125,6 +128,12 @@ class TableExtract:
     def content(self) -> tuple[tuple[str, int], ...]:
         """The digests and sizes of its parts: equal content was read equal."""
         return tuple((p.sha256, p.rows) for p in self.parts)
+
+
+#: What a batch holds of a table that its contract did not have.
+ABSENT = TableExtract(
+    read="nothing", columns=(), parts=(), rows=0, key_parts=None, source_count=0, source_key_checksum=0
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +213,8 @@ class Manifest(Document):
         When the source's server was started, as it says itself; "" in format 1.
     time_zone
         Zone in which the source's server writes timestamps without one; "" in format 1.
+    release
+        Release that wrote it; "" before format 3.
     """
 
     layout: ClassVar[Callable[[int], str]] = staticmethod(manifest_key)
@@ -222,6 +233,7 @@ class Manifest(Document):
     extracted_at: str = added(2, "")
     server_started: str = added(2, "")
     time_zone: str = added(2, "")
+    release: str = added(3, "")
 
     def __post_init__(self) -> None:
         """Check the document as a whole."""
@@ -232,6 +244,7 @@ class Manifest(Document):
         if not 1 <= self.first <= self.batch:
             raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
         check_tables(self.tables.keys(), SOURCE_TABLES.keys())
+        object.__setattr__(self, "tables", Tables(self.tables, SOURCE_TABLES, ABSENT))
         if self.is_joined and not self.unfinished and any(t.key_parts is None for t in self.tables.values()):
             raise ValueError(f"continues batch {self.first} and ends it without the key lists of all tables")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from contracts.protocol.document import Document, check_head, check_tables, check_time
+from contracts.protocol.document import Document, Tables, check_head, check_tables, check_time
 from contracts.protocol.object_layout import publication_key
 from contracts.protocol.strict_json import added
 from contracts.tables.lake import LAKE_TABLES
@@ -138,6 +138,8 @@ class Publication(Document):
         Ranges of days since 1970, ends included, that the lake's calendar has after the batch; None in format 1.
     superseded
         Batches that it takes the place of.
+    release
+        Release that wrote it; "" before format 3.
     """
 
     layout: ClassVar[Callable[[int], str]] = staticmethod(publication_key)
@@ -154,6 +156,7 @@ class Publication(Document):
     time_zone: str = added(2, "")
     calendar: tuple[tuple[int, ...], ...] | None = added(2, None)
     superseded: tuple[Superseded, ...] = added(2, ())
+    release: str = added(3, "")
 
     def __post_init__(self) -> None:
         """Check the document as a whole."""
@@ -165,6 +168,7 @@ class Publication(Document):
         if not 1 <= self.first <= self.batch:
             raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
         check_tables(self.tables.keys(), LAKE_TABLES.keys())
+        object.__setattr__(self, "tables", Tables(self.tables, LAKE_TABLES, EMPTY))
 
     @property
     def taken_at(self) -> str:

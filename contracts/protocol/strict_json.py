@@ -1,26 +1,34 @@
 """Strict JSON ↔ frozen dataclass: every field present, of exactly its type, and nothing else.
 
-A document says its format. A field that was added later (`added`) is absent in documents of older formats, and read with
-its default; in newer ones it must be there like any other.
+A document says its format. A field that came with a later format (`added`) is absent in documents of older formats, and read
+with its default; in newer ones it must be there like any other. So a field is added in three steps: declare it with the next
+format, raise ``FORMAT``, and let ``make golden`` keep documents of it. A document that lacks ``format`` itself is of the last
+format in which its kind had none. Events and answers have no format: what they may leave out is `optional`.
 """
 
 import dataclasses
 import json
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from contracts.errors import DamagedDocumentError
+from contracts.release import FORMAT, RELEASE
 
 T = TypeVar("T")
 
-
-_SINCE = "since"
+_SINCE, _OPTIONAL = "since", "optional"
 
 
 def added(version: int, default: Any) -> Any:
     """Declare a field that documents have from format `version` on; older ones are read with `default`."""
     return dataclasses.field(default=default, metadata={_SINCE: version})
+
+
+def optional(default: Any) -> Any:
+    """Declare a field that an event or an answer may leave out."""
+    return dataclasses.field(default=default, metadata={_OPTIONAL: True})
 
 
 def encode(document: Any) -> bytes:
@@ -31,20 +39,18 @@ def encode(document: Any) -> bytes:
     return json.dumps(_plain(document, document.format), sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
-def decode(cls: type[T], data: bytes, name: str, newest: int) -> T:
+def decode(cls: type[T], data: bytes, name: str) -> T:
     """Read `data` as an instance of the dataclass `cls`.
 
     Parameters
     ----------
     cls
-        A dataclass whose fields are str, int, bool, another such dataclass, ``tuple[X, ...]``,
-        ``dict[str, X]`` or ``X | None``.
+        A dataclass whose fields are str, int, float, bool, another such dataclass, ``tuple[X, ...]``, ``dict[str, X]``, or a
+        union of such types and None.
     data
         UTF-8 JSON.
     name
         What the document is called in messages, for example its S3 key.
-    newest
-        Newest format that is read.
 
     Raises
     ------
@@ -55,12 +61,49 @@ def decode(cls: type[T], data: bytes, name: str, newest: int) -> T:
         value = json.loads(data)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DamagedDocumentError(f"{name}: not JSON ({error})") from None
-    version = value.get("format") if isinstance(value, dict) else None
-    if type(version) is int and not 1 <= version <= newest:
+    version = _version(cls, value)
+    if not 1 <= version <= FORMAT:
         raise DamagedDocumentError(
-            f"{name}: has format {version}, this release reads 1 to {newest}: deploy the release that wrote it or newer"
+            f"{name}: has format {version}, this release ({RELEASE}) reads 1 to {FORMAT}: deploy {_writer(value)}"
         )
-    return typing.cast(T, _read(cls, value, f"{name}:", version if type(version) is int else newest))
+    try:
+        return typing.cast(T, _read(cls, value, f"{name}:", version))
+    except _UnknownFieldError as error:
+        raise DamagedDocumentError(f"{error}. If it is no damage, deploy {_writer(value)}") from None
+
+
+def read(cls: type[T], value: Mapping[str, Any], name: str) -> T:
+    """Read an event or an answer, which is JSON already, as an instance of the dataclass `cls`; see `decode`."""
+    return typing.cast(T, _read(cls, dict(value), f"{name}:", FORMAT))
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """Return an event or an answer as JSON takes it; what is optional and has its default is left out."""
+    return {
+        f.name: _plain(getattr(value, f.name), FORMAT)
+        for f in dataclasses.fields(value)
+        if not f.metadata.get(_OPTIONAL) or getattr(value, f.name) != f.default
+    }
+
+
+class _UnknownFieldError(DamagedDocumentError):
+    """A field that this release does not know."""
+
+
+def _version(cls: Any, value: Any) -> int:
+    version = value.get("format") if isinstance(value, dict) else None
+    if type(version) is int:
+        return version
+    began = {f.name: f.metadata.get(_SINCE, 1) for f in dataclasses.fields(cls)}.get("format", 1)
+    is_older = isinstance(value, dict) and "format" not in value and began > 1
+    return began - 1 if is_older else FORMAT
+
+
+def _writer(value: Any) -> str:
+    release = value.get("release") if isinstance(value, dict) else None
+    return (
+        f"release {release} or newer" if isinstance(release, str) and release else "the release that wrote it or newer"
+    )
 
 
 def _plain(value: Any, version: int) -> Any:
@@ -79,7 +122,7 @@ def _fields(cls: Any, version: int) -> list[dataclasses.Field[Any]]:
 def _read(kind: Any, value: Any, path: str, version: int) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        return None if value is None else _read(next(a for a in arguments if a is not type(None)), value, path, version)
+        return _read(_chosen(arguments, value), value, path, version)
     if dataclasses.is_dataclass(kind):
         return _read_dataclass(kind, value, path, version)
     if origin is dict:
@@ -92,15 +135,24 @@ def _read(kind: Any, value: Any, path: str, version: int) -> Any:
     return value
 
 
+def _chosen(kinds: tuple[Any, ...], value: Any) -> Any:
+    """Return which of the types of a union a value is read as: the one whose JSON it is, else the first, which refuses it."""
+    for kind in kinds:
+        json_type = {tuple: list, dict: dict}.get(typing.get_origin(kind) or kind, kind)
+        if type(value) is json_type or (dataclasses.is_dataclass(kind) and type(value) is dict):
+            return kind
+    return kinds[0]
+
+
 def _read_dataclass(cls: Any, value: Any, path: str, version: int) -> Any:
     _expect(dict, value, path)
     hints = typing.get_type_hints(cls)
-    names = {f.name for f in _fields(cls, version)}
-    if missing := sorted(names - value.keys()):
+    fields = {f.name: f for f in _fields(cls, version)}
+    if missing := sorted(n for n in fields.keys() - value.keys() if not fields[n].metadata.get(_OPTIONAL)):
         raise DamagedDocumentError(f"{path} lacks {', '.join(missing)}")
-    if unknown := sorted(value.keys() - names):
-        raise DamagedDocumentError(f"{path} has unknown {', '.join(unknown)}")
-    arguments = {n: _read(hints[n], value[n], f"{path}.{n}", version) for n in names}
+    if unknown := sorted(value.keys() - fields.keys()):
+        raise _UnknownFieldError(f"{path} has unknown {', '.join(unknown)}")
+    arguments = {n: _read(hints[n], value[n], f"{path}.{n}", version) for n in fields.keys() & value.keys()}
     try:
         return cls(**arguments)
     except ValueError as error:

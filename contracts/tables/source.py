@@ -4,7 +4,7 @@ Where the published diagrams and the live database disagree, the live database d
 default, trigger or index on ``last_updated``, and the agreed and payment dates are text.
 """
 
-from contracts.tables.table import Column, Reading, SourceTable, text
+from contracts.tables.table import Column, Reading, SourceTable, check_references, text
 from contracts.tables.types import BOOLEAN, CURRENCY_CODE, ENUM, INTEGER, ISO_DATE, MONEY, TIMESTAMP
 
 _CREATED = Column("created_at", TIMESTAMP, "When the row was first written, server time without zone.")
@@ -200,6 +200,8 @@ SOURCE_TABLES: dict[str, SourceTable] = {
         SALES_ORDER, PURCHASE_ORDER, TRANSACTION, PAYMENT,
     )
 }  # fmt: skip
+
+check_references(SOURCE_TABLES, SOURCE_TABLES)
 
 #: Tables of the source's schema that are no business tables.
 IGNORED_TABLES = frozenset({"_prisma_migrations"})

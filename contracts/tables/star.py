@@ -4,7 +4,8 @@ Sales, purchases and payments share their dimensions. Beside them the lake has t
 deletions, and the rows held back because they cannot be shown.
 """
 
-from contracts.tables.table import Column, Kind, StarTable, text
+from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.table import Column, Kind, StarTable, check_references, check_sources, text
 from contracts.tables.types import BIGINT, BOOLEAN, DATE, INTEGER, MONEY, TIME
 
 
@@ -214,3 +215,15 @@ STAR_TABLES: dict[str, StarTable] = {
 }  # fmt: skip
 FACTS = tuple(t for t in STAR_TABLES.values() if t.kind is Kind.FACT)
 DIMENSIONS = tuple(t for t in STAR_TABLES.values() if t.kind is Kind.DIMENSION)
+
+check_references(STAR_TABLES, STAR_TABLES)
+check_sources(STAR_TABLES, SOURCE_TABLES)
+
+
+def modelled(source: str) -> tuple[str, ...]:
+    """Return the columns, as ``table.column``, of the star tables that a source table feeds.
+
+    A manifest keeps them: where the contract has gained one since, the source table is read whole, so that old rows get it.
+    """
+    fed = [table for table in STAR_TABLES.values() if source in (table.source, *table.joins)]
+    return tuple(f"{table.name}.{column.name}" for table in fed for column in table.content_columns)

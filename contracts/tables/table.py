@@ -1,8 +1,10 @@
 """The vocabulary in which tables are described: columns, keys, references and how a table is read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from contracts.errors import ContractConflictError
 from contracts.tables.types import TEXT, DataType
 
 
@@ -61,6 +63,15 @@ class Table:
     columns: tuple[Column, ...]
     key: str
     description: str
+
+    def __post_init__(self) -> None:
+        """Check that the key is one of the columns and never NULL, and no column is there twice."""
+        for name in {name for name in self.column_names if self.column_names.count(name) > 1}:
+            raise ContractConflictError(f"table {self.name} has column {name} twice")
+        if self.key not in self.column_names:
+            raise ContractConflictError(f"table {self.name} has no column {self.key}, which is its key")
+        if self.column(self.key).nullable:
+            raise ContractConflictError(f"table {self.name}: its key {self.key} may be NULL")
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -137,3 +148,41 @@ class StarTable(Table):
     def content_columns(self) -> tuple[Column, ...]:
         """Columns whose values make up a version's content: all but the record id."""
         return tuple(c for c in self.columns if c.name != self.record_id)
+
+
+def check_references(tables: Mapping[str, Table], targets: Mapping[str, Table]) -> None:
+    """Check that what columns refer to exists.
+
+    Parameters
+    ----------
+    targets
+        Tables that may be referred to.
+
+    Raises
+    ------
+    ContractConflictError
+        Naming the column and what it refers to.
+    """
+    for table in tables.values():
+        for column in table.columns:
+            target, _, key = (column.references or "").partition(".")
+            if column.references and (target not in targets or key != targets[target].key):
+                raise ContractConflictError(
+                    f"column {table.name}.{column.name} refers to {column.references}, which is the key of no table"
+                )
+
+
+def check_sources(stars: Mapping[str, "StarTable"], sources: Mapping[str, Table]) -> None:
+    """Check that what star tables are made of exists.
+
+    Raises
+    ------
+    ContractConflictError
+        Naming the table and what it is made of.
+    """
+    for table in stars.values():
+        for name in filter(None, (table.source, *table.joins)):
+            if name not in sources:
+                raise ContractConflictError(f"table {table.name} is made of {name}, which is no table of the source")
+        if table.kind is Kind.FACT and table.record_id not in table.column_names:
+            raise ContractConflictError(f"table {table.name} has no column {table.record_id}, which is its record id")

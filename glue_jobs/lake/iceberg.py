@@ -82,6 +82,16 @@ class Tables:
             lines = ", ".join(f"`{c.name}` {c.type.spark} comment {_quoted(c.description)}" for c in missing)
             self._spark.sql(f"alter table {name} add columns ({lines})")
 
+    def former_columns(self, table: StarTable) -> dict[str, str]:
+        """Return the columns, and their types, that the table still has and the contract does not."""
+        known = {column.name for column in (*table.columns, *LINEAGE)}
+        fields = self._load(table).schema().columns()
+        return {str(f.name()): str(f.type()) for f in fields if f.name() not in known}
+
+    def drop_column(self, table: StarTable, column: str) -> None:
+        """Drop a column that the contract does not have any more; snapshots before keep it."""
+        self._spark.sql(f"alter table {self.name(table)} drop column `{column}`")
+
     def _load(self, table: StarTable) -> Any:
         loaded = self._util.loadIcebergTable(self._spark._jsparkSession, self.name(table))
         loaded.refresh()  # another run may have committed since this session last looked

@@ -1,6 +1,5 @@
 """Reading the lake's tables: as they are now, as a batch left them, and which files that is."""
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from contracts.protocol.figures import Figures
 from contracts.protocol.publication import DataFile
 from contracts.tables.table import StarTable
 from glue_jobs.errors import TransformError
@@ -27,13 +27,21 @@ class Commit:
         Iceberg snapshot, as text.
     batch
         The batch that made it.
-    figures
-        What `Lake.append` or `Lake.replace` was given, or empty.
+    table
+        Name of the table.
+    stored
+        What it keeps of itself, as it is stored; "" when it keeps nothing.
     """
 
     snapshot_id: str
     batch: int
-    figures: dict[str, Any]
+    table: str
+    stored: str = ""
+
+    @property
+    def figures(self) -> Figures | None:
+        """What `Lake.append` or `Lake.replace` was given, or None when that is still to be counted."""
+        return None if self.stored in ("", "{}") else Figures.from_json(self.stored, self.table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +108,8 @@ class States(Tables):
         commit = None
         if snapshot is not None:
             summary = snapshot.summary()
-            figures = json.loads(summary.get(FIGURES) or "{}")
-            commit = Commit(str(snapshot.snapshotId()), int(summary.get(BATCH_ID)), figures)
+            stored = str(summary.get(FIGURES) or "")
+            commit = Commit(str(snapshot.snapshotId()), int(summary.get(BATCH_ID)), table.name, stored)
         return Head("" if newest is None else str(newest.snapshotId()), commit)
 
     def files(self, table: StarTable, snapshot_id: str) -> tuple[DataFile, ...]:

@@ -4,9 +4,7 @@ Every commit of a batch carries the snapshot property ``batch-id`` and the figur
 that a run that starts after a crash finds which tables are done and what was done to them.
 """
 
-import json
 from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.protocol.catalog import CATALOG
+from contracts.protocol.figures import Figures
 from contracts.tables.lake import LINEAGE
 from contracts.tables.table import StarTable
 from glue_jobs.lake.iceberg import BATCH_ID, described, iterate, translated
@@ -32,7 +31,7 @@ _ONE_FILE_BYTES = 2**30
 class Lake(States):
     """The lake's tables, as batches and maintenance change them."""
 
-    def append(self, table: StarTable, rows: DataFrame, batch: int, figures: Mapping[str, Any], head: Head) -> None:
+    def append(self, table: StarTable, rows: DataFrame, batch: int, figures: Figures | None, head: Head) -> None:
         """Commit the rows that `batch` adds to what the table was at `head`.
 
         Rows that an earlier, unfinished try of the batch committed are replaced.
@@ -46,7 +45,7 @@ class Lake(States):
             self._writer(table, rows, batch, figures, head), lambda w: w.overwrite(F.col("batch_id") == F.lit(batch))
         )
 
-    def replace(self, table: StarTable, rows: DataFrame, batch: int, figures: Mapping[str, Any], head: Head) -> None:
+    def replace(self, table: StarTable, rows: DataFrame, batch: int, figures: Figures | None, head: Head) -> None:
         """Commit `rows` as the new content of the partitions that they lie in, whole.
 
         Raises
@@ -56,7 +55,7 @@ class Lake(States):
         """
         self._commit(self._writer(table, rows, batch, figures, head), lambda w: w.overwritePartitions())
 
-    def overwrite(self, table: StarTable, rows: DataFrame, batch: int, figures: Mapping[str, Any], head: Head) -> None:
+    def overwrite(self, table: StarTable, rows: DataFrame, batch: int, figures: Figures | None, head: Head) -> None:
         """Commit `rows` as the new content of the table, whole.
 
         Raises
@@ -79,7 +78,7 @@ class Lake(States):
         loaded = self._load(table)
         state = self._state_after(table, loaded, batch)
         if state == NOTHING:
-            return self.overwrite(table, self.read(table).where("false"), batch, {}, self.head(table))
+            return self.overwrite(table, self.read(table).where("false"), batch, None, self.head(table))
         try:
             loaded.manageSnapshots().setCurrentSnapshot(state).commit()
         except Py4JJavaError as error:
@@ -114,7 +113,7 @@ class Lake(States):
         number = month(table) if part is None else part
         rows = rows.coalesce(1) if number is None else rows.repartition(number)
         order = [table.key, table.record_id] if table.record_id else [table.key]
-        writer = self._writer(table, rows.sortWithinPartitions(*order), None, {}, head)
+        writer = self._writer(table, rows.sortWithinPartitions(*order), None, None, head)
         self._commit(writer, lambda w: w.overwritePartitions())
         return len(scattered)
 
@@ -206,15 +205,15 @@ class Lake(States):
             raise translated(error) from None
         return len(ids)
 
-    def _writer(
-        self, table: StarTable, rows: DataFrame, batch: int | None, figures: Mapping[str, Any], head: Head
-    ) -> Any:
-        columns = [c.name for c in (*table.columns, *LINEAGE)]
+    def _writer(self, table: StarTable, rows: DataFrame, batch: int | None, figures: Figures | None, head: Head) -> Any:
+        columns = [F.col(c.name) for c in (*table.columns, *LINEAGE)]
+        former = [F.lit(None).cast(kind).alias(name) for name, kind in self.former_columns(table).items()]
         # Each task keeps one file a partition open, so its rows need no sorting.
-        writer = rows.select(*columns).writeTo(self.name(table)).option("fanout-enabled", "true")
+        writer = rows.select(*columns, *former).writeTo(self.name(table)).option("fanout-enabled", "true")
         if batch is not None:
             writer = writer.option(f"snapshot-property.{BATCH_ID}", str(batch))
-            writer = writer.option(f"snapshot-property.{FIGURES}", json.dumps(figures))
+            if figures is not None:
+                writer = writer.option(f"snapshot-property.{FIGURES}", figures.to_json())
         if head.snapshot_id:
             writer = writer.option("isolation-level", "serializable")
             writer = writer.option("validate-from-snapshot-id", head.snapshot_id)

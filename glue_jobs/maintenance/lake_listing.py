@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from contracts.protocol.bucket import Bucket
-from contracts.protocol.document import FORMAT
 from contracts.protocol.listing import LISTED_TABLES, Listing
 from contracts.protocol.object_layout import listing_key
 from contracts.protocol.progress import newest_publication_number, read_publication
+from contracts.release import FORMAT, RELEASE
 from glue_jobs.errors import TransformError
 from glue_jobs.lake.tables import Lake
 
@@ -26,6 +26,7 @@ def list_files(lake: Lake, processed: Bucket, log: Callable[[str], None]) -> Non
     publication = read_publication(processed, number)
     listing = Listing(
         format=FORMAT,
+        release=RELEASE,
         batch=number,
         snapshot_time=publication.snapshot_time,
         listed_at=datetime.now(UTC).isoformat(timespec="microseconds"),

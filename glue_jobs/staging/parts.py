@@ -25,14 +25,21 @@ def read_raw(spark: SparkSession, bucket: Bucket, manifest: Manifest, table: str
         When a part is not what the manifest says: now, or when the frame is computed (`frame`).
     """
     extract = manifest.tables[table]
-    names, key = SOURCE_TABLES[table].column_names, SOURCE_TABLES[table].key
+    source, absent = SOURCE_TABLES[table], absent_columns(manifest, table)
+    names, key = [name for name in source.column_names if name not in absent], source.key
     is_joined = manifest.is_joined and bool(extract.parts)
     reading = Reading(manifest.batch, table, bucket.name, extract.columns, is_numbered=is_joined)
     rows = frame(spark, bucket, reading, extract.parts)
-    if not is_joined:
-        return rows.select(*names)
-    newest = rows.groupBy(key).agg(F.max_by(F.struct(*names), NUMBER).alias("row"))
-    return newest.select("row.*").join(_keys(spark, bucket, manifest, table), key, "left_semi").select(*names)
+    if is_joined:
+        newest = rows.groupBy(key).agg(F.max_by(F.struct(*names), NUMBER).alias("row"))
+        rows = newest.select("row.*").join(_keys(spark, bucket, manifest, table), key, "left_semi")
+    return rows.select(*[F.lit(None).cast("string").alias(c) if c in absent else F.col(c) for c in source.column_names])
+
+
+def absent_columns(manifest: Manifest, table: str) -> frozenset[str]:
+    """Return the contract's columns that a batch's parts do not have: it was extracted before the contract had them."""
+    extract = manifest.tables[table]
+    return frozenset(SOURCE_TABLES[table].column_names).difference(extract.columns) if extract.parts else frozenset()
 
 
 def key_list(spark: SparkSession, bucket: Bucket, manifest: Manifest, table: str) -> DataFrame | None:

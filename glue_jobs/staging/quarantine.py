@@ -96,6 +96,6 @@ def _commit(batch: Batch, table: StarTable, rows: DataFrame) -> TablePublication
     lake, head = batch.place.lake, batch.head(table)
     if not head.of_batch(batch.number):
         whole = with_hash(rows, table).withColumn("batch_id", F.lit(batch.number))
-        lake.overwrite(table, whole.coalesce(1), batch.number, {}, head)
+        lake.overwrite(table, whole.coalesce(1), batch.number, None, head)
     commit, files = batch.commit_of(table)
     return replace(unchanged(batch.before[table.name]), snapshot_id=commit.snapshot_id, files=files)

@@ -11,8 +11,8 @@ from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
 from glue_jobs.context import Batch
 from glue_jobs.lake.pruning import among
-from glue_jobs.staging.rows import good_rows
-from glue_jobs.star.conversion import PROBLEM, problem
+from glue_jobs.staging.rows import good_rows, own_problem
+from glue_jobs.star.conversion import PROBLEM
 
 _BY_SOURCE = {table.source: table for table in STAR_TABLES.values() if table.source}
 
@@ -100,7 +100,7 @@ class References:
                 raw = raw.join(found, F.col(column).cast("int") == F.col(f"_found_{column}"), "left")
                 outside = f"`_found_{column}` is null"
             missing[column] = f"`{column}` is not null and {outside}"
-        return raw.withColumn(PROBLEM, problem(source, missing))
+        return raw.withColumn(PROBLEM, own_problem(self._batch, source, missing))
 
     def _pointing(self, table: StarTable) -> list[tuple[str, str | None]]:
         """Return, for each column of the source that refers to something, that table and the star column that it becomes."""

@@ -1,13 +1,15 @@
 """What a batch offers a star table: the rows of its parts, and those that earlier batches held back."""
 
-from pyspark.sql import DataFrame
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.tables.lake import QUARANTINE_ROW
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import SourceTable, StarTable
 from glue_jobs.context import Batch
-from glue_jobs.staging.parts import key_list, read_raw
+from glue_jobs.staging.parts import absent_columns, key_list, read_raw
 from glue_jobs.star import BUILDERS
 from glue_jobs.star.content import with_hash
 from glue_jobs.star.conversion import conformed, problem, typed
@@ -53,7 +55,12 @@ def star_rows(batch: Batch, table: StarTable, raw: DataFrame, extras: tuple[str,
 def good_rows(batch: Batch, name: str) -> DataFrame:
     """Return the raw rows of a source table in the batch that can be shown by themselves."""
     source = SOURCE_TABLES[name]
-    return _read(batch, source).where(problem(source) == 0)
+    return _read(batch, source).where(own_problem(batch, source) == 0)
+
+
+def own_problem(batch: Batch, source: SourceTable, missing: Mapping[str, str] | None = None) -> Column:
+    """Return the number of the first problem of a raw row of the batch, or 0; see `glue_jobs.star.conversion.problem`."""
+    return problem(source, missing, absent_columns(batch.manifest, source.name))
 
 
 def _read(batch: Batch, source: SourceTable) -> DataFrame:

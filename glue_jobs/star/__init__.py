@@ -1,37 +1,35 @@
-"""From typed source tables to star tables: pure DataFrame → DataFrame functions, one file a family.
+"""From typed source tables to star tables: pure DataFrame → DataFrame functions, one file a table, called like the table.
 
-`BUILDERS` maps each star table that has a source to the function that builds it. Every function
-takes the typed source tables by name and returns the star table's columns, without record id.
+A function takes the typed source tables by name and returns the star table's columns, without record id. A table without a
+file is taken as it is: its columns are those of its source, by name.
 """
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 
 from pyspark.sql import DataFrame
 
-from glue_jobs.star import (
-    counterparty,
-    currency,
-    design,
-    location,
-    payment,
-    payment_type,
-    purchase_order,
-    sales_order,
-    staff,
-    transaction,
-)
+from contracts.tables.star import STAR_TABLES
+from contracts.tables.table import StarTable
 
 Sources = Mapping[str, DataFrame]
 
-BUILDERS: dict[str, Callable[[Sources], DataFrame]] = {
-    "dim_staff": staff.build,
-    "dim_location": location.build,
-    "dim_currency": currency.build,
-    "dim_design": design.build,
-    "dim_counterparty": counterparty.build,
-    "dim_transaction": transaction.build,
-    "dim_payment_type": payment_type.build,
-    "fact_sales_order": sales_order.build,
-    "fact_purchase_orders": purchase_order.build,
-    "fact_payment": payment.build,
-}
+
+def builder(table: StarTable) -> Callable[[Sources], DataFrame]:
+    """Return the function that builds a star table.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        When rows are joined for the table and no file says how.
+    """
+    name = f"{__name__}.{table.name}"
+    if table.joins or find_spec(name):
+        build: Callable[[Sources], DataFrame] = import_module(name).build
+        return build
+    return lambda sources: sources[table.source]
+
+
+#: Star table → the function that builds it, for those that have a source.
+BUILDERS = {table.name: builder(table) for table in STAR_TABLES.values() if table.source}

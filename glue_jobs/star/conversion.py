@@ -6,7 +6,7 @@ PostgreSQL and Spark write all of these types alike.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -56,16 +56,22 @@ def reference_problem(table: SourceTable, column: str) -> int:
     return found[-1]
 
 
-def problem(table: SourceTable, missing: Mapping[str, str] | None = None) -> Column:
+def problem(table: SourceTable, missing: Mapping[str, str] | None = None, absent: Collection[str] = ()) -> Column:
     """Return the number of the first problem of a raw row, or 0.
 
     Parameters
     ----------
+    absent
+        Columns that were not extracted: they are NULL, which says nothing about the row.
     missing
         Column → SQL condition under which it refers to nothing; without it, only what the row itself tells is checked. One flat
         expression: a filter that is pushed through nested ones would double it with each.
     """
-    numbered = [(is_wrong, number) for number, (_, _, is_wrong) in enumerate(_conditions(table), 1)]
+    numbered = [
+        (is_wrong, number)
+        for number, (column, _, is_wrong) in enumerate(_conditions(table), 1)
+        if column.name not in absent
+    ]
     numbered += [(condition, reference_problem(table, column)) for column, condition in (missing or {}).items()]
     cases = " ".join(f"when {condition} then {number}" for condition, number in numbered)
     return F.expr(f"case {cases} else 0 end")

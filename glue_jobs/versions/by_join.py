@@ -1,11 +1,12 @@
 """A table's part of a large batch: everything is decided by Spark, and only figures are collected."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from contracts.protocol.figures import Figures
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import StarTable
 from glue_jobs.commit import NO_KEY, is_first, published, replaces, with_held, write
@@ -15,9 +16,9 @@ from glue_jobs.lake.tables import Head
 from glue_jobs.staging.parts import check_received, expected_rows
 from glue_jobs.staging.quarantine import held_rows
 from glue_jobs.staging.references import References
-from glue_jobs.staging.rows import HELD, raw_rows, star_rows
+from glue_jobs.staging.rows import HELD, own_problem, raw_rows, star_rows
 from glue_jobs.star.content import ROWS_PER_PARTITION, checksum, partition_statistics, span_of_years, years
-from glue_jobs.star.conversion import PROBLEM, problem
+from glue_jobs.star.conversion import PROBLEM
 from glue_jobs.versions.newest import newest_versions
 
 
@@ -37,26 +38,26 @@ def _first(batch: Batch, table: StarTable, raw: DataFrame, references: Reference
     """
     source = SOURCE_TABLES[table.source]
     expected = expected_rows(batch.manifest, table.source)
-    own = raw.withColumn(PROBLEM, problem(source))
+    own = raw.withColumn(PROBLEM, own_problem(batch, source))
     if batch.head(table).of_batch(batch.number) is None:
         _write(batch, table, own)
     figures, ends = _figures(batch, table, references.ends(table))
     held, number = None, 0
-    if figures["inserted"] != expected or not references.hold(table, ends):
+    if figures.inserted != expected or not references.hold(table, ends):
         marked = references.marked(table, raw)
         held = batch.keep(held_rows(source, marked.where(F.col(PROBLEM) > 0), F.col(PROBLEM)))
         number = held.count()
-        if expected is None or figures["inserted"] + number != expected:
+        if expected is None or figures.inserted + number != expected:
             _write(batch, table, marked)
             figures, _ = _figures(batch, table)
-    check_received(batch.manifest, table.source, figures["inserted"] + number, expected)
-    after = published(batch, table, figures) if figures["inserted"] else unchanged(batch.before[table.name])
-    return _outcome(after, raw, held if number else None, figures["years"])
+    check_received(batch.manifest, table.source, figures.inserted + number, expected)
+    after = published(batch, table, figures) if figures.inserted else unchanged(batch.before[table.name])
+    return _outcome(after, raw, held if number else None, figures.years)
 
 
 def _write(batch: Batch, table: StarTable, raw: DataFrame) -> None:
     rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
-    write(batch, table, rows, {}, {}, batch.head(table))
+    write(batch, table, rows, {}, None, batch.head(table))
 
 
 def _further(batch: Batch, table: StarTable, raw: DataFrame) -> Outcome:
@@ -79,20 +80,21 @@ def _further(batch: Batch, table: StarTable, raw: DataFrame) -> Outcome:
         ordered = batch.keep(spread.sortWithinPartitions(table.key))
         statistics = {row["partition"]: row for row in partition_statistics(ordered, table).collect()}
         if statistics:
-            figures = _summed(statistics.values())
+            figures = _summed([*statistics.values()])
             kept = _kept(batch, table, head, ordered) if replaces(batch, table, figures) else None
             counts = {partition: row["changed"] for partition, row in statistics.items()}
             write(batch, table, ordered, counts, figures, head, kept)
         commit = batch.head(table).of_batch(batch.number)
-    after = published(batch, table, commit.figures) if commit else unchanged(batch.before[table.name])
+    done = commit.figures if commit else None
+    after = published(batch, table, done) if done else unchanged(batch.before[table.name])
     source = SOURCE_TABLES[table.source]
     older = newest.select(F.col(table.key).alias("_older"))
     bad = raw.where(F.col(PROBLEM) > 0).join(older, F.col(source.key).cast("int") == F.col("_older"), "left")
     held = batch.keep(held_rows(source, bad, F.col(PROBLEM), F.col("_older").isNotNull()))
-    return _outcome(after, raw, held, commit.figures["years"] if commit else [])
+    return _outcome(after, raw, held, done.years if done else ())
 
 
-def _outcome(after: Any, raw: DataFrame, held: DataFrame | None, found_years: list[int]) -> Outcome:
+def _outcome(after: Any, raw: DataFrame, held: DataFrame | None, found_years: Iterable[int]) -> Outcome:
     number = absent = absent_checksum = 0
     if held is not None:
         by_age = held.groupBy("has_older_version").agg(F.count("*").alias("rows"), checksum("source_key").alias("sum"))
@@ -104,7 +106,7 @@ def _outcome(after: Any, raw: DataFrame, held: DataFrame | None, found_years: li
     return Outcome(after=after, raw=raw, held=held if number else None, years=frozenset(found_years))
 
 
-def _figures(batch: Batch, table: StarTable, further: Sequence[Column] = ()) -> tuple[dict[str, Any], Row]:
+def _figures(batch: Batch, table: StarTable, further: Sequence[Column] = ()) -> tuple[Figures, Row]:
     """Count what the batch has written, from the files as they are; return the figures, and the row with `further` aggregates."""
     written = batch.place.lake.read(table).where(F.col("batch_id") == batch.number)
     row = written.agg(
@@ -115,29 +117,39 @@ def _figures(batch: Batch, table: StarTable, further: Sequence[Column] = ()) -> 
         *span_of_years(table),
         *further,
     ).collect()[0]
-    names = ("inserted", "inserted_checksum", "lowest", "highest")
-    figures: dict[str, Any] = {**{name: row[name] for name in names}, "updated": 0}
-    if table.record_id:
-        figures |= {"first_record_id": figures["lowest"], "last_record_id": figures["highest"]}
-    first, last = row["first_year"], row["last_year"]
-    if first is None or last - first < 20:
-        return {**figures, "years": [] if first is None else list(range(first, last + 1))}, row
+    figures = Figures(
+        inserted=row["inserted"],
+        updated=0,
+        inserted_checksum=row["inserted_checksum"],
+        lowest_inserted=row["lowest"],
+        lowest=row["lowest"],
+        highest=row["highest"],
+        years=_years(written, table, row["first_year"], row["last_year"]),
+    )
+    return (figures.with_records(figures.lowest, figures.highest) if table.record_id else figures), row
+
+
+def _years(written: DataFrame, table: StarTable, first: int | None, last: int | None) -> tuple[int, ...]:
+    """Return the years that rows refer to: those between the first and the last when they lie close, else as counted."""
+    if first is None or last is None:
+        return ()
+    if last - first < 20:
+        return tuple(range(first, last + 1))
     found = written.select(F.explode(years(table)).alias("year")).distinct().collect()
-    return {**figures, "years": sorted(r["year"] for r in found)}, row
+    return tuple(sorted(row["year"] for row in found))
 
 
-def _summed(statistics: Any) -> dict[str, Any]:
-    rows = list(statistics)
-    changed, inserted = (sum(row[name] for row in rows) for name in ("changed", "inserted"))
-    return {
-        "inserted": inserted,
-        "updated": changed - inserted,
-        "inserted_checksum": sum(row["inserted_checksum"] for row in rows),
-        "lowest_inserted": min((row["lowest_inserted"] for row in rows if row["inserted"]), default=NO_KEY),
-        "lowest": min(row["lowest"] for row in rows),
-        "highest": max(row["highest"] for row in rows),
-        "years": sorted({year for row in rows for year in row["years"]}),
-    }
+def _summed(statistics: Sequence[Row]) -> Figures:
+    changed, inserted = (sum(row[name] for row in statistics) for name in ("changed", "inserted"))
+    return Figures(
+        inserted=inserted,
+        updated=changed - inserted,
+        inserted_checksum=sum(row["inserted_checksum"] for row in statistics),
+        lowest_inserted=min((row["lowest_inserted"] for row in statistics if row["inserted"]), default=NO_KEY),
+        lowest=min(row["lowest"] for row in statistics),
+        highest=max(row["highest"] for row in statistics),
+        years=tuple(sorted({year for row in statistics for year in row["years"]})),
+    )
 
 
 def _kept(batch: Batch, table: StarTable, head: Head, changed: DataFrame) -> DataFrame:

@@ -1,12 +1,12 @@
 """A table's part of a small batch: what changed is decided here; Spark reads, looks up and writes, once each."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts.checksum import mix
+from contracts.protocol.figures import Figures
 from contracts.tables.lake import SOURCE_DELETION
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import StarTable
@@ -17,9 +17,9 @@ from glue_jobs.lake.tables import Head
 from glue_jobs.staging.parts import check_received, expected_rows
 from glue_jobs.staging.quarantine import held_rows
 from glue_jobs.staging.references import References
-from glue_jobs.staging.rows import HELD, raw_rows, star_rows
+from glue_jobs.staging.rows import HELD, own_problem, raw_rows, star_rows
 from glue_jobs.star.content import years
-from glue_jobs.star.conversion import PROBLEM, problem, reference_problem
+from glue_jobs.star.conversion import PROBLEM, reference_problem
 
 #: Rows of a batch that are decided on here; more are left to Spark.
 SMALL_ROWS = 20_000
@@ -29,7 +29,7 @@ def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
     """Bring one table's rows into the lake, without regard to deletions."""
     head = batch.head(table)
     source = SOURCE_TABLES[table.source]
-    raw = batch.keep(raw_rows(batch, table).withColumn(PROBLEM, problem(source)).coalesce(1))
+    raw = batch.keep(raw_rows(batch, table).withColumn(PROBLEM, own_problem(batch, source)).coalesce(1))
     pointing = {column: (f"_to_{column}", parent) for column, parent in references.columns(table).items()}
     marked = raw.select("*", *[F.col(column).cast("int").alias(name) for column, (name, _) in pointing.items()])
     rows = star_rows(batch, table, marked, (PROBLEM, HELD, *[name for name, _ in pointing.values()]))
@@ -64,27 +64,28 @@ def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
         commit, _ = batch.commit_of(table)
     # Where nothing is left to change, another run of the same batch may have changed it.
     commit = commit or batch.head(table).of_batch(batch.number)
-    after = published(batch, table, commit.figures) if commit else unchanged(batch.before[table.name])
+    done = commit.figures if commit else None
+    after = published(batch, table, done) if done else unchanged(batch.before[table.name])
     absent = [key for key in problems if key not in known]
     return Outcome(
         after=with_held(after, len(problems), len(absent), sum(map(mix, absent))),
         raw=raw,
         held=_held(table, raw, problems, known) if problems else None,
-        years=frozenset(commit.figures["years"]) if commit else frozenset(),
+        years=frozenset(done.years) if done else frozenset(),
     )
 
 
-def _figures(index: Iterable[Row], changed: Collection[int], known: Mapping[int, str]) -> dict[str, Any]:
+def _figures(index: Iterable[Row], changed: Collection[int], known: Mapping[int, str]) -> Figures:
     inserted = [key for key in changed if key not in known]
-    return {
-        "inserted": len(inserted),
-        "updated": len(changed) - len(inserted),
-        "inserted_checksum": sum(map(mix, inserted)),
-        "lowest_inserted": min(inserted, default=NO_KEY),
-        "lowest": min(changed),
-        "highest": max(changed),
-        "years": sorted({year for row in index if row["key"] in changed for year in row["years"]}),
-    }
+    return Figures(
+        inserted=len(inserted),
+        updated=len(changed) - len(inserted),
+        inserted_checksum=sum(map(mix, inserted)),
+        lowest_inserted=min(inserted, default=NO_KEY),
+        lowest=min(changed),
+        highest=max(changed),
+        years=tuple(sorted({year for row in index if row["key"] in changed for year in row["years"]})),
+    )
 
 
 def _known(batch: Batch, table: StarTable, head: Head, keys: Iterable[int]) -> dict[int, str]:

@@ -50,7 +50,7 @@ def record(batch: Batch, days: Ranges, years: Collection[int]) -> TablePublicati
     head = batch.head(DIM_DATE)
     if not head.of_batch(batch.number):
         rows = with_hash(_every_day(batch.place.spark, new), DIM_DATE).withColumn("batch_id", F.lit(batch.number))
-        lake.append(DIM_DATE, rows.coalesce(1).sortWithinPartitions("date_id"), batch.number, {"years": new}, head)
+        lake.append(DIM_DATE, rows.coalesce(1).sortWithinPartitions("date_id"), batch.number, None, head)
     commit, files = batch.commit_of(DIM_DATE)
     keys = [day for year in new for day in range(days_of(year)[0], days_of(year)[1] + 1)]
     is_empty = before.highest_key < before.lowest_key

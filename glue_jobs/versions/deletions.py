@@ -79,7 +79,7 @@ def record(batch: Batch, outcomes: Iterable[tuple[str, Outcome]]) -> TablePublic
         for further in rows[1:]:
             union = union.unionByName(further)
         union = with_hash(union, SOURCE_DELETION).withColumn("batch_id", F.lit(batch.number))
-        lake.append(SOURCE_DELETION, union.coalesce(1), batch.number, {}, head)
+        lake.append(SOURCE_DELETION, union.coalesce(1), batch.number, None, head)
     commit, files = batch.commit_of(SOURCE_DELETION)
     return replace(
         unchanged(before),

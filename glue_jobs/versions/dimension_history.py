@@ -30,7 +30,7 @@ def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
             changed = changed.withColumn("created", F.lit(None).cast("timestamp_ntz"))
         deleted = changed.where("false") if outcome.deleted is None else outcome.deleted.toDF(star.key)
         rows = advanced(lake.read(table), changed, deleted, star.key, batch.moment, batch.number)
-        lake.overwrite(table, rows.coalesce(1).sortWithinPartitions(star.key, "valid_from"), batch.number, {}, head)
+        lake.overwrite(table, rows.coalesce(1).sortWithinPartitions(star.key, "valid_from"), batch.number, None, head)
     commit, files = batch.commit_of(table)
     return replace(
         unchanged(before),

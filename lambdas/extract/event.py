@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.protocol.steps import ExtractEvent
 from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import EventError
+from lambdas.events import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,32 +38,27 @@ class Request:
 
 
 def parse_event(event: Mapping[str, Any]) -> Request:
-    """Read the event.
-
-    ``{"continues": 7}``; ``{"keys": "all"}`` or ``{"keys": [tables]}``; ``{"read": "everything"}`` or ``{"read": [tables]}``.
-    Any other event asks for nothing.
+    """Read the event: an `ExtractEvent`. An empty one asks for nothing beside what has changed.
 
     Raises
     ------
     EventError
         When it asks for something else.
     """
-    number = event.get("continues")
-    if number is not None and type(number) is not int:
-        raise EventError(f"The event continues {number!r}; give the number of a manifest. Nothing was written.")
-    everything = event.get("read") == "everything"
+    asked = parse(ExtractEvent, event)
+    everything = asked.read == "everything"
     return Request(
-        continues=number,
-        key_lists=_tables(event.get("keys", []), "keys of", "all"),
+        continues=asked.continues,
+        key_lists=_tables(asked.keys, "keys of", "all"),
         everything=everything,
-        tables=frozenset() if everything else _tables(event.get("read", []), "all rows of", "everything"),
+        tables=frozenset() if everything else _tables(asked.read, "all rows of", "everything"),
     )
 
 
-def _tables(wanted: Any, what: str, every: str) -> frozenset[str]:
+def _tables(wanted: str | tuple[str, ...], what: str, every: str) -> frozenset[str]:
     if wanted == every:
         return frozenset(SOURCE_TABLES)
-    if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
+    if isinstance(wanted, str):
         raise EventError(
             f'The event asks for {what} {wanted!r}; give "{every}" or a list of tables. Nothing was written.'
         )

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -12,6 +13,8 @@ from contracts.errors import ContractError
 from contracts.metrics import BATCHES_COMMITTED, ROWS_EXTRACTED, SOURCE_CHECKED, UNCONFIRMED
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.progress import newest_load_number, oldest_waiting_batch
+from contracts.protocol.steps import ExtractEvent
+from contracts.protocol.strict_json import plain
 from lambdas.errors import PlatformError
 from lambdas.extract.event import parse_event
 from lambdas.extract.run import extract
@@ -25,17 +28,15 @@ RESERVE_SECONDS = 60
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Extract once; with ``{"keys": "all"}`` or ``{"keys": [tables]}`` the batch carries key lists too.
+    """Extract once: what has changed, and what the event (`contracts.protocol.steps.ExtractEvent`) asks for.
 
-    With ``{"read": "everything"}`` or ``{"read": [tables]}`` every row is read: the way out when a batch cannot be brought in.
-    When the time does not suffice, the invocation commits what it has read and invokes the function again, with
-    ``{"continues": <number>}``. Any other event continues an unfinished batch as well.
+    ``{"read": "everything"}`` is the way out when a batch cannot be transformed. When the time does not suffice, the invocation
+    commits what it has read and invokes the function again. Any other event continues an unfinished batch as well.
 
     Returns
     -------
     dict
-        ``batch`` (its number, or None), ``is_whole`` (whether nothing is left of it), ``reason`` (why everything, or a table,
-        was read whole, or why there is no batch), ``rows`` by table and ``seconds``.
+        A `contracts.protocol.steps.ExtractAnswer`.
 
     Raises
     ------
@@ -47,25 +48,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         settings = ExtractSettings()
         _tell_unconfirmed(settings)
         remaining = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-        outcome = extract(
-            settings,
-            parse_event(event),
-            seconds=min(settings.time_budget_seconds, remaining),
-            end_seconds=remaining,
-        )
+        seconds = min(settings.time_budget_seconds, remaining)
+        answer = extract(settings, parse_event(event), seconds=seconds, end_seconds=remaining)
     except (PlatformError, ContractError) as error:
         logger.error("extraction failed", error=type(error).__name__, detail=str(error))
         raise
-    if not outcome.get("gave_way"):
+    if not answer.gave_way:
         metrics.add_metric(SOURCE_CHECKED, MetricUnit.Count, 1)
-    if outcome["batch"] is not None:
-        metrics.add_metric(BATCHES_COMMITTED, MetricUnit.Count, int(outcome["is_whole"]))
-        metrics.add_metric(ROWS_EXTRACTED, MetricUnit.Count, sum(outcome["rows"].values()))
-    outcome["seconds"] = round(time.monotonic() - started, 3)
-    logger.info("extraction ended", **outcome)
-    if not outcome["is_whole"]:
-        _invoke_again(context.invoked_function_arn, outcome["batch"])
-    return outcome
+    if answer.batch is not None:
+        metrics.add_metric(BATCHES_COMMITTED, MetricUnit.Count, int(answer.is_whole))
+        metrics.add_metric(ROWS_EXTRACTED, MetricUnit.Count, sum(answer.rows.values()))
+    told = plain(replace(answer, seconds=round(time.monotonic() - started, 3)))
+    logger.info("extraction ended", **told)
+    if answer.batch is not None and not answer.is_whole:
+        _invoke_again(context.invoked_function_arn, answer.batch)
+    return told
 
 
 def _tell_unconfirmed(settings: ExtractSettings) -> None:
@@ -80,7 +77,9 @@ def _invoke_again(function: str, number: int) -> None:
     """Have the batch continued at once. The next scheduled run would do it, too: a lost invocation costs minutes only."""
     try:
         boto3.client("lambda").invoke(
-            FunctionName=function, InvocationType="Event", Payload=json.dumps({"continues": number}).encode()
+            FunctionName=function,
+            InvocationType="Event",
+            Payload=json.dumps(plain(ExtractEvent(continues=number))).encode(),
         )
     except (ClientError, BotoCoreError) as error:
         logger.warning("the next scheduled run continues the batch", batch=number, error=type(error).__name__)

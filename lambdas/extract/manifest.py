@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from contracts.protocol.document import FORMAT
 from contracts.protocol.manifest import Manifest, TableExtract, Witness
+from contracts.release import FORMAT, RELEASE
 from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.star import modelled
 from lambdas.extract.plan import Outcome, Plan
 
 
@@ -24,6 +25,7 @@ def build_manifest(
     """
     return Manifest(
         format=FORMAT,
+        release=RELEASE,
         batch=plan.batch,
         previous=plan.batch - 1 or None,
         first=plan.first,
@@ -44,6 +46,7 @@ def build_manifest(
                 reason=plan.reasons.get(name, "") if outcome.reads.get(name) == "whole" else "",
                 shape=plan.shapes[name],
                 witness=witnesses.get(name),
+                modelled=modelled(name),
             )
             for name in SOURCE_TABLES
         },
@@ -55,7 +58,7 @@ def build_manifest(
 
 
 def news(plan: Plan, previous: Manifest | None) -> list[str]:
-    """Return what the source has beyond the contract and the previous batch did not have: worth one warning."""
+    """Return what the source has beyond the contract and the previous batch did not have: warnings about it, once."""
     found = []
     for name, columns in plan.columns.items():
         before = previous.tables[name].columns if previous else ()

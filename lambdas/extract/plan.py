@@ -212,8 +212,12 @@ def _shrunk(previous: Manifest | None, surveys: Mapping[str, Survey], reason: st
 def _moved(previous: Manifest | None, surveys: Mapping[str, Survey], reason: str) -> frozenset[str]:
     if previous is None or reason:
         return frozenset()
-    before = {name: (t.source_count, t.source_key_checksum) for name, t in previous.tables.items()}
-    return frozenset(name for name, found in surveys.items() if (found.count, found.key_checksum) != before[name])
+    before = {name: previous.tables[name] for name in surveys}
+    return frozenset(
+        name
+        for name, found in surveys.items()
+        if (found.count, found.key_checksum) != (before[name].source_count, before[name].source_key_checksum)
+    )
 
 
 def survey(snapshot: Snapshot, since: int | None, limit: float = 0, whole: Collection[str] = ()) -> dict[str, Survey]:

@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest, Part
 from contracts.protocol.object_layout import PUBLICATION_PREFIX, manifest_key
 from contracts.protocol.progress import newest_manifest, newest_publication_number, read_publication
+from contracts.protocol.steps import ExtractAnswer
 from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import SourceMovedError
 from lambdas.extract import witness
@@ -77,7 +78,7 @@ def extract(
     *,
     seconds: float | None = None,
     end_seconds: float | None = None,
-) -> dict[str, Any]:
+) -> ExtractAnswer:
     """Read one snapshot and commit it as the next batch, if it holds anything new or something is asked for.
 
     Parameters
@@ -105,11 +106,11 @@ def extract(
             logger.warning(f"trying again: {error}")
         except _GaveWayError:
             reason = "gave way to a command that waits for a table that was being read; the next run reads again"
-            return _no_batch(reason) | {"gave_way": True}
+            return replace(_no_batch(reason), gave_way=True)
     raise AssertionError("unreachable")
 
 
-def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> dict[str, Any]:
+def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> ExtractAnswer:
     client = boto3.client("s3")
     bucket, processed = Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
     previous = newest_manifest(bucket)
@@ -140,12 +141,12 @@ def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> 
     if adds_nothing(manifest, previous):
         return _no_batch("nothing changed: the rows read again were in the previous batch")
     bucket.put_once(manifest_key(manifest.batch), manifest.to_json())
-    return {
-        "batch": manifest.batch,
-        "is_whole": manifest.unfinished is None,
-        "reason": manifest.reason or "; ".join(f"{name} is read whole: {why}" for name, why in todo.reasons.items()),
-        "rows": {name: extract.rows for name, extract in manifest.tables.items() if extract.rows},
-    }
+    return ExtractAnswer(
+        batch=manifest.batch,
+        is_whole=manifest.unfinished is None,
+        reason=manifest.reason or "; ".join(f"{name} is read whole: {why}" for name, why in todo.reasons.items()),
+        rows={name: extract.rows for name, extract in manifest.tables.items() if extract.rows},
+    )
 
 
 def _connect(settings: ExtractSettings) -> psycopg.Connection[Any]:
@@ -238,5 +239,5 @@ def _writer(bucket: Bucket, todo: Plan, settings: ExtractSettings) -> Write:
     return write
 
 
-def _no_batch(reason: str) -> dict[str, Any]:
-    return {"batch": None, "is_whole": True, "reason": reason, "rows": {}}
+def _no_batch(reason: str) -> ExtractAnswer:
+    return ExtractAnswer(batch=None, is_whole=True, reason=reason, rows={})

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 
 from contracts.protocol.manifest import Manifest, Shape, SourceIdentity
 from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.star import modelled
 from lambdas.extract.snapshot import COMPARABLE_AGE
 
+#: From this format on a manifest tells what the tables were, and what was made of them.
+TELLING_FORMAT = 3
 _IDENTITY = {"system_identifier": "cluster", "timeline": "timeline", "database_oid": "database"}
 
 
@@ -21,8 +24,10 @@ def why_everything(previous: Manifest | None, identity: SourceIdentity, horizon:
         return "the horizon went backwards"
     if next_xid - previous.comparable_from > COMPARABLE_AGE:
         return "the previous horizon is too old to compare transaction ids"
-    if any(extract.shape is None for extract in previous.tables.values()):
-        return f"the manifest before is of format {previous.format}, which does not tell what the tables were"
+    if previous.format < TELLING_FORMAT:
+        return (
+            f"the manifest before is of format {previous.format}, which does not tell what the tables were and became"
+        )
     return ""
 
 
@@ -34,12 +39,16 @@ def why_again(previous: Manifest, changes: Mapping[str, str]) -> str:
 
 
 def changes(previous: Manifest, shapes: Mapping[str, Shape]) -> dict[str, str]:
-    """Return, for each table that is another one than at the previous batch, what has changed."""
+    """Return, for each table that must be read whole, what has changed since the previous batch: the table or the contract."""
     found = {}
     for name in SOURCE_TABLES:
-        before, now = previous.tables[name].shape, shapes[name]
-        if before is not None and before != now:
-            found[name] = _difference(before, now)
+        before, now = previous.tables[name], shapes[name]
+        if name not in previous.tables:
+            found[name] = "it is new in the contract"
+        elif before.shape is not None and before.shape != now:
+            found[name] = _difference(before.shape, now)
+        elif gained := sorted(set(modelled(name)) - set(before.modelled)):
+            found[name] = f"the contract has gained {', '.join(gained)}"
     return found
 
 

@@ -1,7 +1,5 @@
 """What is pending, told from S3 alone: the lake never waits for the warehouse."""
 
-from typing import Any
-
 from contracts.errors import CustodyError, DamagedDocumentError
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.progress import (
@@ -12,10 +10,11 @@ from contracts.protocol.progress import (
     read_publication,
     whole_batches,
 )
+from contracts.protocol.steps import PendingAnswer
 from contracts.tables.star import STAR_TABLES
 
 
-def survey(ingestion: Bucket, processed: Bucket) -> dict[str, Any]:
+def check_pending(ingestion: Bucket, processed: Bucket) -> PendingAnswer:
     """Tell how far the lake is behind the whole batches, and whether a full batch waits behind the first pending one.
 
     Raises
@@ -31,12 +30,12 @@ def survey(ingestion: Bucket, processed: Bucket) -> dict[str, Any]:
             f"Nothing was transformed or loaded. The next extraction numbers on after the lake and reads everything; if the "
             f"bucket is another lake's, correct the deployment."
         )
-    return {
-        "batches": batches,
-        "published": published,
-        "untransformed": batches - published,
-        "full_pending": batches > published and _is_full_one_behind(ingestion, published),
-    }
+    return PendingAnswer(
+        batches=batches,
+        published=published,
+        untransformed=batches - published,
+        full_pending=batches > published and _is_full_one_behind(ingestion, published),
+    )
 
 
 def _newest_batch(ingestion: Bucket) -> int:
@@ -55,7 +54,7 @@ def _is_full_one_behind(ingestion: Bucket, published: int) -> bool:
     return first is not None and next_full_batch(ingestion, first.batch) is not None
 
 
-def told_by_the_lake(ingestion: Bucket, processed: Bucket) -> tuple[int, list[str]]:
+def reported_by_the_lake(ingestion: Bucket, processed: Bucket) -> tuple[int, tuple[str, ...]]:
     """Return how many rows the newest publication holds back, and the source tables whose key lists it asks for.
 
     Nothing is asked for while a batch waits: it may bring the lists, and asking again would only add batches to wait.
@@ -63,6 +62,6 @@ def told_by_the_lake(ingestion: Bucket, processed: Bucket) -> tuple[int, list[st
     newest = newest_publication_number(processed)
     tables = read_publication(processed, newest).tables if newest else {}
     if newest_batch_number(ingestion) > newest:
-        return sum(table.quarantined for table in tables.values()), []
-    wanted = sorted(STAR_TABLES[name].source for name, table in tables.items() if table.surplus)
+        return sum(table.quarantined for table in tables.values()), ()
+    wanted = tuple(sorted(STAR_TABLES[name].source for name, table in tables.items() if table.surplus))
     return sum(table.quarantined for table in tables.values()), wanted

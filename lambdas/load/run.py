@@ -1,9 +1,7 @@
 """What the load function does: load what is pending, rebuild the warehouse, or tell what is pending."""
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import boto3
 
@@ -15,6 +13,7 @@ from contracts.metrics import (
     TIME_TO_WAREHOUSE,
 )
 from contracts.protocol.bucket import Bucket
+from contracts.protocol.load_note import LoadNote
 from contracts.protocol.object_layout import load_key
 from contracts.protocol.progress import (
     newest_listing,
@@ -24,12 +23,14 @@ from contracts.protocol.progress import (
     read_publication,
 )
 from contracts.protocol.publication import Publication
+from contracts.protocol.steps import LoadAnswer, LoadEvent, PendingAnswer, RebuildAnswer, Step
+from contracts.release import FORMAT, RELEASE
 from contracts.tables.star import STAR_TABLES
-from lambdas.errors import AnotherLoadError, EventError, ListingMissingError
+from lambdas.errors import AnotherLoadError, ListingMissingError
 from lambdas.load.custody import Owner
 from lambdas.load.lake_files import LakeFiles
 from lambdas.load.loading import check_custody, load_publication, rebuild_check
-from lambdas.load.pending_check import told_by_the_lake
+from lambdas.load.pending_check import check_pending, reported_by_the_lake
 from lambdas.load.rebuild import Rebuild
 from lambdas.load.session import RESERVE_SECONDS, attempts, open_warehouse
 from lambdas.load.settings import LoadSettings
@@ -39,16 +40,20 @@ from lambdas.observability import MetricUnit, age, logger, metrics, table_metric
 EXCHANGE_SHARE = 0.8
 
 
-def work(settings: LoadSettings, event: dict[str, Any], remaining_seconds: Callable[[], float]) -> dict[str, Any]:
+def answer(
+    settings: LoadSettings, event: LoadEvent, remaining_seconds: Callable[[], float]
+) -> LoadAnswer | PendingAnswer | RebuildAnswer:
     """Do what the event asks for."""
-    if event.get("step") == "rebuild":
-        return rebuild(settings, remaining_seconds, take_over=_is_take_over(event))
+    if event.step == Step.CHECK_PENDING:
+        return check_pending(*_buckets(settings))
+    if event.step == Step.REBUILD:
+        return rebuild(settings, remaining_seconds, take_over=event.take_over)
     return load(settings, remaining_seconds)
 
 
-def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> dict[str, Any]:
+def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> LoadAnswer:
     """Load pending publications in order, as long as time remains; what passes by itself is tried again."""
-    ingestion, processed = buckets(settings)
+    ingestion, processed = _buckets(settings)
     lake = LakeFiles.open(processed.name)
     loaded: list[int] = []
     last, waits = 0, False
@@ -71,22 +76,22 @@ def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> dict
         _confirm(processed, last)
     if waits and not last:  # the other load let nobody look into the ledger
         last = newest_load_number(processed)
-    held, wanted = told_by_the_lake(ingestion, processed)
+    held, wanted = reported_by_the_lake(ingestion, processed)
     metrics.add_metric(ROWS_QUARANTINED, MetricUnit.Count, held)
-    return {
-        "loaded": loaded,
-        "last": last,
-        "waits": waits,
-        "freshness": _freshness(ingestion, last),
-        "quarantined": held,
-        "keys_wanted": wanted,
-        "wanted": len(wanted),
-    }
+    return LoadAnswer(
+        loaded=tuple(loaded),
+        last=last,
+        waits=waits,
+        freshness=_freshness(ingestion, last),
+        quarantined=held,
+        keys_wanted=wanted,
+        wanted=len(wanted),
+    )
 
 
 def rebuild(
     settings: LoadSettings, remaining_seconds: Callable[[], float], *, take_over: bool = False
-) -> dict[str, Any]:
+) -> RebuildAnswer:
     """Rebuild the warehouse from the newest listing of the lake's files, as far as the time goes.
 
     Parameters
@@ -101,7 +106,7 @@ def rebuild(
     CustodyError
         When the warehouse is another lake's, or further; nothing was changed.
     """
-    _, processed = buckets(settings)
+    _, processed = _buckets(settings)
     listing = newest_listing(processed)
     if listing is None:
         raise ListingMissingError(
@@ -119,26 +124,18 @@ def rebuild(
                     lambda number: publications_after(processed, number), lambda: remaining_seconds() > RESERVE_SECONDS
                 )
                 if not is_filled or remaining_seconds() < begun_with * EXCHANGE_SHARE:
-                    return {"done": False, "last": warehouse.last_batch()}
+                    return RebuildAnswer(done=False, last=warehouse.last_batch())
                 last = work.exchange(newest, publications_after(processed, listing.batch))
     except AnotherLoadError as error:
         logger.warning("another load is at work", detail=str(error))
-        return {"done": False, "waits": True}
-    return {"done": True, "last": last}
+        return RebuildAnswer(done=False, waits=True)
+    return RebuildAnswer(done=True, last=last)
 
 
-def buckets(settings: LoadSettings) -> tuple[Bucket, Bucket]:
+def _buckets(settings: LoadSettings) -> tuple[Bucket, Bucket]:
     """Return the ingestion and the processed bucket."""
     client = boto3.client("s3")
     return Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
-
-
-def _is_take_over(event: dict[str, Any]) -> bool:
-    """Return whether the event asks for a warehouse to be taken over; nothing but ``true`` does."""
-    value = event.get("take_over", False)
-    if not isinstance(value, bool):
-        raise EventError(f"take_over is {type(value).__name__}, expected true or false. Nothing was changed.")
-    return value
 
 
 def _freshness(ingestion: Bucket, last: int) -> float:
@@ -152,8 +149,9 @@ def _freshness(ingestion: Bucket, last: int) -> float:
 def _confirm(processed: Bucket, last: int) -> None:
     """Note beside the lake that the warehouse shows a batch: the extraction, which knows no warehouse, watches it."""
     if last and newest_load_number(processed) < last:
-        note = {"batch": last, "confirmed_at": datetime.now(UTC).isoformat(timespec="microseconds")}
-        processed.put(load_key(last), json.dumps(note).encode())
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        note = LoadNote(batch=last, confirmed_at=now, format=FORMAT, release=RELEASE)
+        processed.put(load_key(last), note.to_json())
 
 
 def _report(publication: Publication) -> None:

@@ -229,6 +229,9 @@ def test_alarms_are_mailed_and_texted_to_whom_the_settings_name(synthesise, prod
 def test_the_log_can_be_queried_as_eleven_raw_tables(prod):
     tables = _resources(prod, "AWS::Glue::Table").values()
     inputs = {t["Properties"]["TableInput"]["Name"]: t["Properties"]["TableInput"] for t in tables}
+    batches = inputs.pop("batch")
+    assert {"batch", "snapshot_time", "time_zone"} <= {c["Name"] for c in batches["StorageDescriptor"]["Columns"]}
+
     assert set(inputs) == set(SOURCE_TABLES)
     for name, table in inputs.items():
         assert [c["Name"] for c in table["StorageDescriptor"]["Columns"]] == list(SOURCE_TABLES[name].column_names)

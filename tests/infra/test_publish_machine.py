@@ -12,7 +12,7 @@ QUIET = {"batches": 1, "published": 1, "untransformed": 0, "full_pending": False
 LOADED = {"loaded": [2], "last": 2, "keys_wanted": [], "wanted": 0}
 EVERYTHING = {"batch": 4, "is_whole": True, "reason": "everything was asked for", "rows": {}}
 GOOD = {
-    "Survey": PENDING,
+    "CheckPending": PENDING,
     "Transform": {"JobRunState": "SUCCEEDED"},
     "Load": LOADED,
     "LoadWhatIsPublished": LOADED,
@@ -25,7 +25,7 @@ GOOD = {
     "Tell": {"MessageId": "1"},
     "TellWhatWasAsked": {"MessageId": "1"},
 }
-FAILED_TRANSFORM = ["Survey", "Transform", "LoadWhatIsPublished"]
+FAILED_TRANSFORM = ["CheckPending", "Transform", "LoadWhatIsPublished"]
 
 
 def job_failure(message):
@@ -50,16 +50,16 @@ def run(request, machine):
 
 def test_a_pending_batch_is_transformed_and_loaded(run, machine):
     walk = run()
-    assert walk.tasks == ["Survey", "Transform", "Load"] and walk.failure is None
+    assert walk.tasks == ["CheckPending", "Transform", "Load"] and walk.failure is None
     survey, transform, load = (parameters for _, parameters in walk.calls)
     assert survey["FunctionName"] == load["FunctionName"] and "Load" in load["FunctionName"]
-    assert survey["Payload"] == {"step": "survey"} and load["Payload"] == {"step": "load"}
+    assert survey["Payload"] == {"step": "check_pending"} and load["Payload"] == {"step": "load"}
     assert transform == {"JobName": "totesys-prod-transform"}
     assert machine["States"]["Transform"]["Resource"] == "arn:aws:states:::glue:startJobRun.sync"
 
 
 def test_without_a_pending_batch_no_job_runs_and_publications_are_loaded(run):
-    assert run(Survey=QUIET).tasks == ["Survey", "Load"]
+    assert run(CheckPending=QUIET).tasks == ["CheckPending", "Load"]
 
 
 def test_g6_key_lists_are_asked_for_when_the_lake_shows_keys_that_the_source_has_not(run):
@@ -96,7 +96,9 @@ def test_the_errors_that_a_full_batch_mends_are_errors_that_the_job_raises():
 
 
 def test_g3_everything_is_not_asked_for_again_while_a_full_batch_waits(run):
-    walk = run(Survey={**PENDING, "full_pending": True}, Transform=job_failure("LakeReconciliationError: keys differ"))
+    walk = run(
+        CheckPending={**PENDING, "full_pending": True}, Transform=job_failure("LakeReconciliationError: keys differ")
+    )
     assert walk.tasks == [*FAILED_TRANSFORM, "Tell"] and walk.failure.error == "States.TaskFailed"
 
 
@@ -117,7 +119,7 @@ def test_an_error_that_a_full_batch_does_not_mend_is_only_told(run, message):
 
 def test_a_survey_of_an_earlier_release_asks_for_nothing(run):
     survey = {name: value for name, value in PENDING.items() if name != "full_pending"}
-    walk = run(Survey=survey, Transform=job_failure("LakeReconciliationError: keys differ"))
+    walk = run(CheckPending=survey, Transform=job_failure("LakeReconciliationError: keys differ"))
     assert walk.tasks == [*FAILED_TRANSFORM, "Tell"]
 
 
@@ -155,7 +157,7 @@ def test_upkeep_and_replays_run_in_a_job_of_their_own(run):
 
 
 WAYS = {
-    "Survey": {},
+    "CheckPending": {},
     "Transform": {},
     "Load": {},
     "AskForKeys": {},

@@ -28,7 +28,7 @@ def _put(pipeline, *manifests):
 
 
 def _survey(pipeline):
-    return pipeline.load({"step": "survey"})
+    return pipeline.load({"step": "check_pending"})
 
 
 def test_the_survey_tells_of_a_full_batch_behind_the_first_pending_one(pipeline, lake):

@@ -56,7 +56,7 @@ def test_g4_the_runs_of_a_batch_are_one_snapshot_whatever_happens_between_them(p
         while True:
             outcome = extract(ExtractSettings(), seconds=0 if runs < 25 else 600)
             runs += 1
-            if outcome["is_whole"]:
+            if outcome.is_whole:
                 break
             if runs == 20:
                 late.commit()
@@ -80,7 +80,7 @@ def test_g4_the_runs_of_a_batch_are_one_snapshot_whatever_happens_between_them(p
     )
     for table in SOURCE_TABLES:
         assert _content(pipeline, batch, table) == _truth(pipeline, table), table
-    assert extract(ExtractSettings())["reason"] == "nothing changed"
+    assert extract(ExtractSettings()).reason == "nothing changed"
 
 
 def test_g1_an_incremental_batch_can_be_interrupted_too(pipeline, short_chunks):
@@ -92,7 +92,7 @@ def test_g1_an_incremental_batch_can_be_interrupted_too(pipeline, short_chunks):
     assert first["batch"] == 2 and not first["is_whole"] and first["reason"] == ""
     bucket = Bucket(pipeline.s3, pipeline.ingestion)
     assert newest_batch_number(bucket) == 1 and list(whole_batches(bucket, 1)) == []
-    while not extract(ExtractSettings(), seconds=600)["is_whole"]:
+    while not extract(ExtractSettings(), seconds=600).is_whole:
         pass
     (batch,) = whole_batches(bucket, 1)
     assert {name: t.read for name, t in batch.tables.items() if t.read != "nothing"} == {
@@ -110,7 +110,7 @@ def test_g1_another_source_begins_the_batch_again(pipeline, short_chunks):
     document["source"]["system_identifier"] = "1"
     pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=key, Body=json.dumps(document))
     outcome = extract(ExtractSettings())
-    assert outcome["is_whole"] and "another cluster" in outcome["reason"]
+    assert outcome.is_whole and "another cluster" in outcome.reason
     (batch,) = whole_batches(Bucket(pipeline.s3, pipeline.ingestion), 0)
     assert batch.batch == batch.first == 2
 
@@ -119,10 +119,8 @@ def test_g2_a_run_that_was_invoked_to_continue_goes_on_from_the_newest_manifest_
     assert handler({"continues": 1}, lambda_context())["reason"] == "the batch that manifest 1 left unfinished is whole"
     extract(ExtractSettings(), seconds=0)
     settings = ExtractSettings()
-    assert extract(settings, Request(continues=1), seconds=0)["batch"] == 2
-    assert (
-        extract(settings, Request(continues=1), seconds=0)["batch"] == 3
-    )  # retried: its first try died after its commit
+    assert extract(settings, Request(continues=1), seconds=0).batch == 2
+    assert extract(settings, Request(continues=1), seconds=0).batch == 3  # retried: its first try died after its commit
     assert handler({"trigger": "schedule"}, lambda_context())["is_whole"]
     assert handler({"continues": 3}, lambda_context())["batch"] is None
     with pytest.raises(EventError, match="continues 'x'"):

@@ -214,7 +214,7 @@ def test_the_survey_looks_at_s3_only(pipeline, lake):
     pipeline.servers.client("secretsmanager").put_secret_value(
         SecretId=pipeline.secrets["warehouse"], SecretString="{}"
     )
-    assert pipeline.load({"step": "survey"}) == {
+    assert pipeline.load({"step": "check_pending"}) == {
         "batches": 2,
         "published": 1,
         "untransformed": 1,

@@ -22,9 +22,9 @@ def _manifest(pipeline, batch):
 
 def test_everything_is_read_when_it_is_asked_for(pipeline):
     pipeline.extract()
-    assert pipeline.extract()["batch"] is None
+    assert pipeline.extract().batch is None
     outcome = pipeline.extract(read="everything")
-    assert outcome["batch"] == 2 and outcome["reason"] == "everything was asked for"
+    assert outcome.batch == 2 and outcome.reason == "everything was asked for"
     tables = _manifest(pipeline, 2)["tables"]
     assert all(table["read"] == "whole" and table["rows"] == table["source_count"] for table in tables.values())
     assert _manifest(pipeline, 2)["lake"] == _manifest(pipeline, 1)["lake"] != ""
@@ -37,8 +37,8 @@ def test_everything_asked_for_again_while_it_is_being_read_does_not_begin_again(
     numbers, is_whole = [], False
     while not is_whole:
         outcome = extract(settings, wanted, seconds=0 if len(numbers) < 8 else 600)
-        numbers.append(outcome["batch"])
-        is_whole = outcome["is_whole"]
+        numbers.append(outcome.batch)
+        is_whole = outcome.is_whole
     document = _manifest(pipeline, numbers[-1])
     assert document["first"] == 2 and document["reason"] == "everything was asked for" and len(numbers) > 8
 
@@ -48,16 +48,16 @@ def test_rows_asked_for_while_changes_are_being_read_are_read_with_everything(pi
     with pipeline.source() as connection:
         connection.execute("update payment set paid = not paid")
         connection.execute("update sales_order set units_sold = units_sold + 1")
-    assert not extract(ExtractSettings(), seconds=0)["is_whole"]
+    assert not extract(ExtractSettings(), seconds=0).is_whole
     outcome = extract(ExtractSettings(), Request(tables=frozenset({"staff"})))
-    assert outcome["is_whole"] and "all rows of staff were asked for while" in outcome["reason"]
-    assert _manifest(pipeline, outcome["batch"])["first"] == outcome["batch"]
+    assert outcome.is_whole and "all rows of staff were asked for while" in outcome.reason
+    assert _manifest(pipeline, outcome.batch)["first"] == outcome.batch
 
 
 def test_single_tables_are_read_when_they_are_asked_for(pipeline):
     pipeline.extract()
     outcome = pipeline.extract(read=["payment", "staff"])
-    assert "payment is read whole: it was asked for" in outcome["reason"]
+    assert "payment is read whole: it was asked for" in outcome.reason
     tables = _manifest(pipeline, 2)["tables"]
     assert {name for name, table in tables.items() if table["read"] == "whole"} == {"payment", "staff", "department"}
 
@@ -79,11 +79,11 @@ def test_what_was_asked_for_and_lost_with_the_race_is_tried_again(pipeline, monk
             raced.append(key)
             with pipeline.source() as connection:
                 connection.execute("update payment set paid = not paid where payment_id = 1")
-            assert pipeline.extract()["batch"] == 2
+            assert pipeline.extract().batch == 2
         return plain(bucket, key, data)
 
     monkeypatch.setattr(Bucket, "put_once", late)
-    assert pipeline.extract(**request_)["batch"] == 3
+    assert pipeline.extract(**request_).batch == 3
     tables = _manifest(pipeline, 3)["tables"]
     if "keys" in request_:
         assert all(table["key_parts"] is not None for table in tables.values())
@@ -104,7 +104,7 @@ def test_g2_a_manifest_whose_answer_was_lost_is_the_runs_own(pipeline, monkeypat
         return answer
 
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", send)
-    assert pipeline.extract()["batch"] == 1 and lost
+    assert pipeline.extract().batch == 1 and lost
     assert '"BatchesCommitted"' in capsys.readouterr().out
 
 
@@ -114,21 +114,21 @@ def test_g5_an_ingestion_bucket_that_lost_its_batches_goes_on_after_the_lake(pip
     for key in pipeline.keys(pipeline.ingestion):
         pipeline.s3.delete_object(Bucket=pipeline.ingestion, Key=key)
     outcome = pipeline.extract()
-    assert outcome["batch"] == 4 and "the lake is at batch 3, and there is none" in outcome["reason"]
+    assert outcome.batch == 4 and "the lake is at batch 3, and there is none" in outcome.reason
     document = _manifest(pipeline, 4)
     published = pipeline.document(pipeline.processed, publication_key(3))
     assert document["first"] == 4 and document["lake"] == published["lake"] != ""
-    assert set(outcome["rows"]) <= set(SOURCE_TABLES)
-    assert pipeline.extract()["batch"] is None
+    assert set(outcome.rows) <= set(SOURCE_TABLES)
+    assert pipeline.extract().batch is None
 
 
 def test_g3_objects_of_strangers_beside_the_manifests_are_no_batches(pipeline):
     for name in ("README.txt", "zzz", "00000001.json.bak", "archive/00000009.json"):
         pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=f"batches/{name}", Body=b"x")
-    assert pipeline.extract()["batch"] == 1
+    assert pipeline.extract().batch == 1
     with pipeline.source() as connection:
         connection.execute("update payment set paid = not paid where payment_id = 1")
-    assert pipeline.extract()["batch"] == 2
+    assert pipeline.extract().batch == 2
 
 
 def test_g5_a_source_whose_clock_runs_ahead_does_not_hide_a_batch_that_waits(pipeline, capsys):

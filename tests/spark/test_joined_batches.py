@@ -15,11 +15,11 @@ from lambdas.extract.settings import ExtractSettings
 def _in_runs(pipeline, between):
     """Extract a little at a time, changing the source in between, and then the rest."""
     outcome = extract(ExtractSettings(), seconds=0)
-    while not outcome["is_whole"]:
+    while not outcome.is_whole:
         with pipeline.source() as connection:
-            between(connection, outcome["batch"])
-        outcome = extract(ExtractSettings(), seconds=0 if outcome["batch"] < 12 else 600)
-    return outcome["batch"]
+            between(connection, outcome.batch)
+        outcome = extract(ExtractSettings(), seconds=0 if outcome.batch < 12 else 600)
+    return outcome.batch
 
 
 def _change(connection, number):
@@ -35,7 +35,7 @@ def test_g4_nothing_is_published_before_the_last_run_and_then_everything_is(pipe
     extract(ExtractSettings(), seconds=0)
     pipeline.transform(spark)
     assert pipeline.keys(pipeline.processed) == []
-    assert pipeline.load({"step": "survey"})["untransformed"] == 0
+    assert pipeline.load({"step": "check_pending"})["untransformed"] == 0
     number = _in_runs(pipeline, _change)
     assert number > 10
     pipeline.transform(spark)

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.checksum import mix
-from contracts.protocol.document import FORMAT
 from contracts.protocol.listing import LISTED_TABLES, Listing
 from contracts.protocol.object_layout import listing_key, manifest_key, publication_key
 from contracts.protocol.publication import EMPTY, DataFile
+from contracts.release import FORMAT
 from contracts.tables.lake import LAKE_TABLES, SOURCE_DELETION
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import Kind

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from contracts.protocol.document import FORMAT
 from contracts.protocol.manifest import Manifest, Part, Shape, SourceIdentity, TableExtract, Witness
 from contracts.protocol.publication import DataFile, Publication, TablePublication
+from contracts.release import FORMAT
 from contracts.tables.lake import LAKE_TABLES
 from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.star import modelled
 from lambdas.extract.shapes import ColumnFound, Relation
 from lambdas.extract.snapshot import Position
 
@@ -31,6 +32,7 @@ def extract(table: str, *, read: str = "whole", rows: int = 3, sha256: str = "ab
         source_key_checksum=42,
         shape=shape(table),
         witness=Witness(since=990, rows=((3, 995), (2, 991))),
+        modelled=modelled(table),
     )
 
 

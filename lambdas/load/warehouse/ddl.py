@@ -1,11 +1,12 @@
 """The warehouse's tables and views as SQL, derived from the contract."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from psycopg import sql
 
 from contracts.tables.star import STAR_TABLES
-from contracts.tables.table import StarTable
+from contracts.tables.table import Column, StarTable
 from lambdas.load.warehouse.naming import Places
 
 Statement = sql.Composed
@@ -18,6 +19,13 @@ def create_star(places: Places, table: StarTable) -> list[Statement]:
     if table.record_id:
         statements.append(create_versions_index(places, table, table.record_id))
     return statements
+
+
+def add_column(places: Places, table: StarTable, column: Column) -> Statement:
+    """Return the statement that adds a column which the contract has gained: rows before have no value there."""
+    return sql.SQL("alter table {} add column if not exists {}").format(
+        places.table(table), _line(places, replace(column, nullable=True))
+    )
 
 
 def create_versions_index(places: Places, table: StarTable, version: str) -> Statement:
@@ -38,10 +46,14 @@ def create_table(places: Places, table: StarTable, *constraints: sql.Composable)
 
 def _lines(places: Places, table: StarTable) -> Iterator[sql.Composable]:
     for column in table.columns:
-        line = sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type.warehouse))
-        if not column.nullable:
-            line += sql.SQL(" not null")
-        if column.references:
-            target, _, key = column.references.partition(".")
-            line += sql.SQL(" references {} ({})").format(places.table(STAR_TABLES[target]), sql.Identifier(key))
-        yield line
+        yield _line(places, column)
+
+
+def _line(places: Places, column: Column) -> sql.Composed:
+    line = sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type.warehouse))
+    if not column.nullable:
+        line += sql.SQL(" not null")
+    if column.references:
+        target, _, key = column.references.partition(".")
+        line += sql.SQL(" references {} ({})").format(places.table(STAR_TABLES[target]), sql.Identifier(key))
+    return line

@@ -7,10 +7,11 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import errors, sql
 
+from contracts.tables.lake import HISTORIES
 from contracts.tables.star import STAR_TABLES
-from contracts.tables.table import StarTable
+from contracts.tables.table import Column, StarTable
 from lambdas.errors import PrivilegeError, WarehouseSchemaError
-from lambdas.load.warehouse.ddl import create_star
+from lambdas.load.warehouse.ddl import add_column, create_star
 from lambdas.load.warehouse.ledger import Ledger
 from lambdas.load.warehouse.migrations import Migration, create_list_of_migrations, migrations
 from lambdas.load.warehouse.naming import MIGRATION, Places
@@ -51,6 +52,9 @@ def prepare(connection: Connection, places: Places, lock: Callable[[], None]) ->
     if _missing(connection, places):
         lock()
         _create_missing(connection, places, _missing(connection, places))
+    if _gained(connection, places):
+        lock()
+        _add_columns(connection, places)
     found = _found_columns(connection, places.schema)
     _check(connection, places, found)
     if _pending(connection, places) or _outdated_views(connection, places):
@@ -85,6 +89,25 @@ def _create_missing(connection: Connection, places: Places, missing: list[StarTa
             f"are in docs/sql/create_warehouse.sql), set warehouse_schema to where they are, or, where purchase orders "
             f"stand in fact_purchase_order, set warehouse_purchase_orders. Nothing was loaded."
         ) from None
+
+
+def _gained(connection: Connection, places: Places) -> list[tuple[StarTable, Column]]:
+    """Return the columns that tables of an earlier release lack because the contract has gained them since."""
+    stars = _found_columns(connection, places.schema)
+    own = _found_columns(connection, places.ledger)
+    pairs = [(table, stars[places.name(table)]) for table in STAR_TABLES.values()]
+    pairs += [(table, own[table.name]) for table in HISTORIES.values() if table.name in own]
+    return [(table, column) for table, columns in pairs for column in table.columns if column.name not in columns]
+
+
+def _add_columns(connection: Connection, places: Places) -> None:
+    """Add the gained columns of the platform's own tables; those of somebody else's are told by the check that follows."""
+    for table, column in _gained(connection, places):
+        try:
+            with connection.transaction():
+                connection.execute(add_column(places, table, column))
+        except errors.InsufficientPrivilege:  # only the owner may
+            continue
 
 
 def _check(connection: Connection, places: Places, found: dict[str, Columns]) -> None:

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from contracts.checksum import mix
 from contracts.protocol.bucket import Bucket
-from contracts.protocol.document import FORMAT
 from contracts.protocol.manifest import Manifest, Part, SourceIdentity, TableExtract, Unfinished
 from contracts.protocol.object_layout import load_key, manifest_key
 from contracts.protocol.progress import newest_publication_number, read_publication
+from contracts.release import FORMAT
 from contracts.tables.lake import LAKE_TABLES
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import Reading

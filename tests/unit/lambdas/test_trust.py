@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.protocol.manifest import Witness
+from contracts.protocol.manifest import Unfinished, Witness
 from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.star import modelled
 from lambdas.errors import SourceMovedError
 from lambdas.extract.event import Request
 from lambdas.extract.plan import is_read_whole, plan
-from lambdas.extract.trust import changes, why_everything
+from lambdas.extract.trust import why_everything
 from lambdas.extract.witness import contradiction, take
 from tests.support.samples import SCHEMA, SOURCE, extract, manifest, position, shape
 from tests.unit.lambdas.test_extraction import FakeSnapshot
@@ -44,10 +45,27 @@ def test_g1_a_group_is_read_whole_when_one_of_it_is_another_one():
     assert set(todo.todo.tables) == {"department", "staff"}
 
 
-def test_g1_a_manifest_that_does_not_tell_the_shapes_leads_to_a_full_batch():
-    before = manifest(3, payment=replace(extract("payment"), shape=None))
-    assert "does not tell what the tables were" in why_everything(before, SOURCE, 1001, 1001)
-    assert changes(before, {name: shape(name) for name in SOURCE_TABLES}) == {}
+@pytest.mark.parametrize("number", [1, 2])
+def test_g1_a_manifest_that_does_not_tell_what_the_tables_were_and_became_leads_to_a_full_batch(number):
+    before = replace(manifest(3), format=number)
+    assert f"of format {number}, which does not tell what the tables" in why_everything(before, SOURCE, 1001, 1001)
+    assert why_everything(manifest(3), SOURCE, 1001, 1001) == ""
+
+
+def test_g1_a_table_is_read_whole_when_the_contract_makes_more_of_it_than_before():
+    known = tuple(name for name in modelled("payment") if name != "fact_payment.paid")
+    before = manifest(7, payment=replace(extract("payment"), modelled=known))
+    todo = plan(FakeSnapshot(), before)
+    assert todo.reasons == {"payment": "the contract has gained fact_payment.paid"}
+    assert is_read_whole(SOURCE_TABLES["payment"], todo.todo) and not todo.is_optional
+
+
+def test_g1_a_table_that_the_contract_did_not_have_is_read_whole():
+    before = manifest(7)
+    before = replace(before, tables={name: e for name, e in before.tables.items() if name != "payment"})
+    assert plan(FakeSnapshot(), before).reasons == {"payment": "it is new in the contract"}
+    unfinished = replace(before, unfinished=Unfinished(None, 5, {}), reason="first batch", first=7)
+    assert "while the batch was being read, payment: it is new" in plan(FakeSnapshot(), unfinished).reason
 
 
 def test_g4_a_table_that_moved_after_the_snapshot_stops_the_plan():
