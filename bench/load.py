@@ -31,7 +31,7 @@ from contracts.release import FORMAT
 from contracts.tables.lake import HISTORIES, LAKE_TABLES
 from contracts.tables.star import STAR_TABLES
 from lambdas.load.warehouse.ddl import create_star
-from lambdas.load.warehouse.naming import Places
+from lambdas.load.warehouse.naming import Naming
 from local.home import ROOT, Home
 from local.servers.emulator_process import Aws, credentials
 from local.servers.postgres import PostgresServer, binaries
@@ -202,7 +202,7 @@ class Bench:
         url = self._create(name)
         with psycopg.connect(url) as connection:
             for table in STAR_TABLES.values():
-                for statement in create_star(Places("public", "etl"), table):
+                for statement in create_star(Naming("public", "etl"), table):
                     connection.execute(statement)
             for dimension, select in DIMENSIONS.items():
                 rows = self._database.execute(select).fetchall()

@@ -13,7 +13,7 @@ from constructs import Construct
 from cdk_app.pipeline_stack import PipelineStack
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
-from contracts.metrics import NAMESPACE, ROWS_QUARANTINED, SOURCE_CHECKED, UNCONFIRMED
+from contracts.metrics import NAMESPACE, OLDEST_UNLOADED_BATCH_AGE, ROWS_QUARANTINED, SOURCE_CHECKED
 
 _PERIOD = cdk.Duration.minutes(5)
 
@@ -63,7 +63,7 @@ class AlertingStack(cdk.Stack):
         service = f"{settings.prefix}-load"
         unconfirmed = cloudwatch.Metric(
             namespace=NAMESPACE,
-            metric_name=UNCONFIRMED,
+            metric_name=OLDEST_UNLOADED_BATCH_AGE,
             dimensions_map={"service": f"{settings.prefix}-extract"},
             statistic="Maximum",
             period=cdk.Duration.minutes(max(5, settings.extract_minutes)),

@@ -93,7 +93,7 @@ def definition(parts: Parts) -> dict[str, Any]:
         "StartAt": "WhatIsAskedFor",
         "States": {
             "WhatIsAskedFor": _what_is_asked_for(),
-            **_upkeep(parts),
+            **_maintenance(parts),
             **_rebuild(parts),
             **_forward(parts),
             **_after_a_failed_transform(parts),
@@ -120,7 +120,7 @@ def _what_is_asked_for() -> State:
     }
 
 
-def _upkeep(parts: Parts) -> dict[str, State]:
+def _maintenance(parts: Parts) -> dict[str, State]:
     span = {"--from.$": f"States.Format('{{}}', $.{FROM})", "--to.$": f"States.Format('{{}}', $.{TO})"}
     return {
         "Maintain": _run(parts.maintenance_name, {"--mode.$": f"$.{MODE}"}, "Done"),
@@ -137,7 +137,7 @@ def _rebuild(parts: Parts) -> dict[str, State]:
         "KeepOwner": {"Type": "Pass", "Result": False, "ResultPath": "$.take_over", "Next": "ListFiles"},
         "TakeOver": {"Type": "Pass", "Result": True, "ResultPath": "$.take_over", "Next": "ListFiles"},
         "ListFiles": _run(parts.maintenance_name, {"--mode": JobMode.LIST.value}, "Rebuild"),
-        "Rebuild": _invoke(parts.load_arn, request, "$.rebuild", {"Next": "IsRebuilt", **_catch("Tell")}),
+        "Rebuild": _invoke(parts.load_arn, request, "$.rebuild", {"Next": "IsRebuilt", **_catch("Notify")}),
         "IsRebuilt": {
             "Type": "Choice",
             "Choices": [{"Variable": answered(_REBUILT, RebuildAnswer, "done"), "BooleanEquals": True, "Next": "Load"}],
@@ -153,7 +153,7 @@ def _forward(parts: Parts) -> dict[str, State]:
             parts.load_arn,
             plain(LoadEvent(Step.CHECK_PENDING.value)),
             "$.pending",
-            {"Next": "IsABatchPending", **_catch("Tell")},
+            {"Next": "IsABatchPending", **_catch("Notify")},
         ),
         "IsABatchPending": {
             "Type": "Choice",
@@ -167,7 +167,7 @@ def _forward(parts: Parts) -> dict[str, State]:
             "Default": "Load",
         },
         "Transform": _run(parts.job_name, {}, "Load", "LoadWhatIsPublished"),
-        "Load": _invoke(parts.load_arn, plain(LoadEvent()), "$.load", {"Next": "AreKeysWanted", **_catch("Tell")}),
+        "Load": _invoke(parts.load_arn, plain(LoadEvent()), "$.load", {"Next": "AreKeysWanted", **_catch("Notify")}),
         "AreKeysWanted": {
             "Type": "Choice",
             "Choices": [
@@ -175,7 +175,7 @@ def _forward(parts: Parts) -> dict[str, State]:
             ],
             "Default": "Done",
         },
-        "AskForKeys": _invoke(parts.extract_arn, keys, "$.keys", {"Next": "Done", **_catch("Tell")}),
+        "AskForKeys": _invoke(parts.extract_arn, keys, "$.keys", {"Next": "Done", **_catch("Notify")}),
     }
 
 
@@ -194,15 +194,15 @@ def _after_a_failed_transform(parts: Parts) -> dict[str, State]:
         following: {
             "Type": "Choice",
             "Choices": [{"And": [*none_waits, {"Or": mended}], "Next": "AskForEverything"}],
-            "Default": "Tell",
+            "Default": "Notify",
         },
         "AskForEverything": _invoke(
             parts.extract_arn,
             everything,
             "$.everything",
-            {"Next": "TellWhatWasAsked", **_catch("Tell", "$.everything_error")},
+            {"Next": "NotifyWhatWasAsked", **_catch("Notify", "$.everything_error")},
         ),
-        "TellWhatWasAsked": _tell(
+        "NotifyWhatWasAsked": _notify(
             parts,
             "What is pending cannot be brought in as it is. A full reading of the source was asked for; the extraction "
             "answered: batch {}, {}. The next execution goes on with it. If that fails too: docs/runbooks/publish-failed.md",
@@ -214,7 +214,7 @@ def _after_a_failed_transform(parts: Parts) -> dict[str, State]:
 def _ends(parts: Parts) -> dict[str, State]:
     return {
         "Done": {"Type": "Succeed"},
-        "Tell": _tell(
+        "Notify": _notify(
             parts,
             "Nothing is lost: the next batch or interval tries again. What to do: docs/runbooks/publish-failed.md",
         ),
@@ -234,7 +234,7 @@ def _invoke(function: str, payload: dict[str, Any], result: str, following: Stat
     }
 
 
-def _run(job: str, arguments: dict[str, str], following: str, failed: str = "Tell") -> State:
+def _run(job: str, arguments: dict[str, str], following: str, failed: str = "Notify") -> State:
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::glue:startJobRun.sync",
@@ -250,7 +250,7 @@ def _catch(following: str, path: str = "$.error") -> State:
     return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": path, "Next": following}]}
 
 
-def _tell(parts: Parts, text: str, further: str = "") -> State:
+def _notify(parts: Parts, text: str, further: str = "") -> State:
     """Tell the topic of the execution's error, then fail; `further` paths fill what `text` leaves open."""
     paths = ", ".join(["$$.Execution.Id", "$.error.Error", "$.error.Cause", *([further] if further else [])])
     return {
@@ -263,5 +263,5 @@ def _tell(parts: Parts, text: str, further: str = "") -> State:
         },
         "ResultPath": None,
         "Next": "Failed",
-        **_catch("Failed", "$.tell_error"),
+        **_catch("Failed", "$.notify_error"),
     }

@@ -9,7 +9,7 @@ BATCHES_COMMITTED = "BatchesCommitted"
 #: Rows written to the ingestion bucket.
 ROWS_EXTRACTED = "RowsExtracted"
 #: Seconds for which an open source transaction has held the horizon back, so that rows are read again.
-HORIZON_HELD_BACK = "HorizonHeldBack"
+HORIZON_AGE = "HorizonAge"
 #: Publications loaded into the warehouse.
 PUBLICATIONS_LOADED = "PublicationsLoaded"
 #: Seconds from a batch's source snapshot to its visibility in the warehouse.
@@ -18,7 +18,7 @@ TIME_TO_WAREHOUSE = "TimeToWarehouse"
 TABLE_TIME_TO_WAREHOUSE = "TableTimeToWarehouse"
 #: Age, in seconds, of the oldest batch of which no load has confirmed that the warehouse shows it; 0 when all are
 #: confirmed. The extraction tells, so that it grows when no load runs at all.
-UNCONFIRMED = "Unconfirmed"
+OLDEST_UNLOADED_BATCH_AGE = "OldestUnloadedBatchAge"
 #: Age, in seconds, of the oldest batch that the warehouse does not show yet; 0 when it shows all.
 FRESHNESS = "Freshness"
 #: Rows of the source that are held back because they cannot be shown.

@@ -18,10 +18,10 @@ from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import DIM_DATE, STAR_TABLES
 from contracts.tables.table import StarTable
 from glue_jobs.commit import is_first
-from glue_jobs.context import Batch, Outcome, Workplace, unchanged
+from glue_jobs.context import Batch, Context, Outcome, unchanged
 from glue_jobs.custody import check_lake
 from glue_jobs.errors import ConflictError
-from glue_jobs.maintenance.maintain import BATCHES, gather
+from glue_jobs.maintenance.maintain import BATCHES, compact_small_files
 from glue_jobs.spark_errors import SPARK_ERRORS, explained
 from glue_jobs.staging import quarantine
 from glue_jobs.staging.parts import check_parts
@@ -44,7 +44,7 @@ _IN_ORDER = sorted(
 
 
 def publish(
-    place: Workplace,
+    context: Context,
     manifest: Manifest,
     previous: Publication | None,
     log: Callable[[str], None],
@@ -63,7 +63,7 @@ def publish(
     log
         Receives one line for each table that changed.
     superseded
-        Batches whose place this one takes: what they have committed is taken back.
+        Batches whose context this one takes: what they have committed is taken back.
 
     Raises
     ------
@@ -79,13 +79,13 @@ def publish(
     started = time.monotonic()
     check_lake(manifest, previous)
     for name, extract in manifest.tables.items():
-        check_parts(place.ingestion, name, extract)
-    batch = Batch(place, manifest, previous)
+        check_parts(context.ingestion, name, extract)
+    batch = Batch(context, manifest, previous)
     if previous is None:
         with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(place.lake.ensure, LAKE_TABLES.values()))
+            list(pool.map(context.lake.ensure, LAKE_TABLES.values()))
     try:
-        tables, calendar = _bring(batch, log)
+        tables, calendar = _apply(batch, log)
     finally:
         batch.release()
     publication = Publication(
@@ -97,24 +97,24 @@ def publish(
         published_at=datetime.now(UTC).isoformat(timespec="microseconds"),
         tables=tables,
         lake=manifest.lake,
-        manifest=digest(place.ingestion.get(manifest_key(manifest.batch))),
+        manifest=digest(context.ingestion.get(manifest_key(manifest.batch))),
         extracted_at=manifest.extracted_at,
         time_zone=manifest.time_zone,
         calendar=calendar,
         superseded=superseded,
     )
     try:
-        place.processed.put_once(place.publications + publication_key(manifest.batch), publication.to_json())
+        context.processed.put_once(context.publications + publication_key(manifest.batch), publication.to_json())
     except DuplicateNumberError:
         log(f"batch {manifest.batch}: another run published it first")
     else:
         log(f"batch {manifest.batch}: published after {time.monotonic() - started:.1f} s")
     if publication.batch // BATCHES > (publication.first - 1) // BATCHES:
-        gather(place.lake, log)
+        compact_small_files(context.lake, log)
     return publication
 
 
-def _bring(batch: Batch, log: Callable[[str], None]) -> tuple[dict[str, TablePublication], Ranges]:
+def _apply(batch: Batch, log: Callable[[str], None]) -> tuple[dict[str, TablePublication], Ranges]:
     tables: dict[str, TablePublication] = {}
     with ThreadPoolExecutor(THREADS) as pool:
         running: dict[str, Future[Outcome]] = {}
@@ -128,17 +128,17 @@ def _bring(batch: Batch, log: Callable[[str], None]) -> tuple[dict[str, TablePub
         }
         outcomes = {name: future.result() for name, future in running.items()}
         for name, outcome in outcomes.items():
-            _tell(batch, name, outcome.after, log)
+            _log_table(batch, name, outcome.after, log)
         years = frozenset[int]().union(*(outcome.years for outcome in outcomes.values()))
         days = calendar.days_before(batch)
         further[DIM_DATE.name] = _submitted(pool, batch, DIM_DATE, lambda: calendar.record(batch, days, years))
         further[SOURCE_DELETION.name] = _submitted(
             pool, batch, SOURCE_DELETION, lambda: deletions.record(batch, outcomes.items())
         )
-        held = _submitted(pool, batch, QUARANTINE, lambda: quarantine.record(batch, outcomes))
+        quarantined = _submitted(pool, batch, QUARANTINE, lambda: quarantine.record(batch, outcomes))
         tables |= {name: outcome.after for name, outcome in outcomes.items()}
         tables |= {name: future.result() for name, future in further.items()}
-        tables |= held.result()
+        tables |= quarantined.result()
     return tables, calendar.days_after(days, years)
 
 
@@ -149,18 +149,18 @@ def _submitted(pool: ThreadPoolExecutor, batch: Batch, table: StarTable, work: C
         batch.begin(table)
         return work()
 
-    return pool.submit(_again, table, begun)
+    return pool.submit(_retried, table, begun)
 
 
 def _table(batch: Batch, table: StarTable, references: References) -> Outcome:
     if not is_offered(batch, table):
         outcome = Outcome(unchanged(batch.before[table.name]))
     else:
-        batch.place.lake.ensure(table)
+        batch.context.lake.ensure(table)
         names = (table.source, *table.joins)
         rows = max(batch.manifest.tables[name].rows for name in names) + batch.before[table.name].quarantined
         is_small = rows <= by_lookup.SMALL_ROWS and not _is_uncounted(batch, table)
-        outcome = (by_lookup if is_small else by_join).bring(batch, table, references)
+        outcome = (by_lookup if is_small else by_join).apply(batch, table, references)
     return deletions.reconciled(batch, table, outcome)
 
 
@@ -174,18 +174,18 @@ def _history(batch: Batch, dimension: str, outcome: Future[Outcome]) -> TablePub
     return dimension_history.record(batch, dimension, outcome.result())
 
 
-def _tell(batch: Batch, name: str, after: TablePublication, log: Callable[[str], None]) -> None:
+def _log_table(batch: Batch, name: str, after: TablePublication, log: Callable[[str], None]) -> None:
     before = batch.before[name]
     if after.rows or after.deleted or after.surplus or after.quarantined or before.quarantined:
-        held = f", {after.quarantined} held back" if after.quarantined or before.quarantined else ""
+        quarantined = f", {after.quarantined} quarantined" if after.quarantined or before.quarantined else ""
         surplus = f", {after.surplus} deleted ones to be named by a key list" if after.surplus else ""
         log(
             f"batch {batch.number}: {name} inserted {after.inserted}, updated {after.updated}, deleted {after.deleted}"
-            f"{held}{surplus}"
+            f"{quarantined}{surplus}"
         )
 
 
-def _again(table: StarTable, work: Callable[[], T]) -> T:
+def _retried(table: StarTable, work: Callable[[], T]) -> T:
     """Work on a table, anew when another run commits to it meanwhile; turn an error of Spark into the job's own."""
     for attempt in range(1, ATTEMPTS + 1):
         try:

@@ -41,7 +41,7 @@ def write(
     counts: Mapping[int, int],
     figures: Figures | None,
     head: Head,
-    kept: DataFrame | None = None,
+    unchanged_rows: DataFrame | None = None,
 ) -> None:
     """Commit changed rows.
 
@@ -53,7 +53,7 @@ def write(
         How many rows each of its partitions has, where there are any.
     figures
         What the commit keeps; the range of record ids is added. None when it is to be counted afterwards.
-    kept
+    unchanged_rows
         Of a dimension whose rows change, the other rows of the partitions that they lie in; without it rows are added.
     """
     rows = changed.withColumn("batch_id", F.lit(batch.number))
@@ -69,12 +69,12 @@ def write(
                 starts[partition] = first
                 first += counts[partition]
             rows = rows.withColumn(table.record_id, record_ids(starts))
-    if kept is None:
-        batch.place.lake.append(table, rows, batch.number, figures, head)
+    if unchanged_rows is None:
+        batch.context.lake.append(table, rows, batch.number, figures, head)
     else:
         columns = [*table.column_names, "batch_id", "row_hash"]
-        whole = kept.select(*columns).unionByName(rows.select(*columns))
-        batch.place.lake.replace(table, whole, batch.number, figures, head)
+        whole = unchanged_rows.select(*columns).unionByName(rows.select(*columns))
+        batch.context.lake.replace(table, whole, batch.number, figures, head)
 
 
 def published(batch: Batch, table: StarTable, figures: Figures) -> TablePublication:
@@ -99,6 +99,6 @@ def published(batch: Batch, table: StarTable, figures: Figures) -> TablePublicat
     )
 
 
-def with_held(after: TablePublication, held: int, absent: int, absent_checksum: int) -> TablePublication:
+def with_quarantined(after: TablePublication, quarantined: int, absent: int, absent_checksum: int) -> TablePublication:
     """Add how many rows are held back, and of how many of them the table shows no older version."""
-    return replace(after, quarantined=held, absent_keys=absent, absent_checksum=absent_checksum)
+    return replace(after, quarantined=quarantined, absent_keys=absent, absent_checksum=absent_checksum)

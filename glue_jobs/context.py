@@ -20,7 +20,7 @@ from glue_jobs.lake.tables import Commit, Head, Lake
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
+class Context:
     """The session, the two buckets and the lake.
 
     Attributes
@@ -54,7 +54,7 @@ class Batch:
         Frames that are kept in memory or on disk until the batch is published.
     """
 
-    place: Workplace
+    context: Context
     manifest: Manifest
     previous: Publication | None
     before: Mapping[str, TablePublication] = field(init=False)
@@ -92,7 +92,7 @@ class Batch:
         A zone that is not known, or that Java does not know, counts as UTC.
         """
         created, zone = F.col("created_at").cast("timestamp_ntz"), self.manifest.time_zone
-        is_known = _is_known(self.place.spark, zone)
+        is_known = _is_known(self.context.spark, zone)
         return F.convert_timezone(F.lit(zone), F.lit("UTC"), created) if is_known else created
 
     def keep(self, frame: DataFrame) -> DataFrame:
@@ -107,7 +107,7 @@ class Batch:
 
     def rows_before(self, table: StarTable) -> DataFrame:
         """Return a table as it was before the batch, without what an earlier try of it has committed."""
-        return self.place.lake.read_after(table, self.published)
+        return self.context.lake.read_after(table, self.published)
 
     def begin(self, table: StarTable) -> None:
         """Take back what a batch has committed to a table that was never published: this one takes its place.
@@ -117,11 +117,11 @@ class Batch:
         ConflictError
             When another run commits to the table meanwhile.
         """
-        if self.number - self.published < 2 or not self.place.lake.exists(table):
+        if self.number - self.published < 2 or not self.context.lake.exists(table):
             return  # no batch lies between
         commit = self.head(table).commit
         if commit and self.published < commit.batch < self.number:
-            self.place.lake.take_back(table, self.published)
+            self.context.lake.take_back(table, self.published)
 
     def head(self, table: StarTable) -> Head:
         """Look at a table.
@@ -131,7 +131,7 @@ class Batch:
         OvertakenError
             When a later batch has been there.
         """
-        head = self.place.lake.head(table)
+        head = self.context.lake.head(table)
         if head.commit and head.commit.batch > self.number:
             raise OvertakenError(
                 f"Batch {self.number}, table {table.name}: batch {head.commit.batch} is in the lake already. Another run is "
@@ -153,7 +153,7 @@ class Batch:
                 f"Batch {self.number}, table {table.name}: its commit cannot be found again. Nothing was published; run "
                 f"the transform again."
             )
-        return commit, self.place.lake.files(table, commit.snapshot_id)
+        return commit, self.context.lake.files(table, commit.snapshot_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,8 @@ class Outcome:
         Its publication.
     raw
         Its rows as text, the held ones of earlier batches among them; None when the batch holds nothing of it.
-    held
-        Rows that are held back: ``source_key``, ``column_name``, ``value``, ``reason``, ``has_older_version``, ``content``.
+    quarantined
+        Rows that are quarantined: ``source_key``, ``column_name``, ``value``, ``reason``, ``has_older_version``, ``content``.
     deleted
         Keys found deleted, as ``source_key``.
     years
@@ -176,7 +176,7 @@ class Outcome:
 
     after: TablePublication
     raw: DataFrame | None = None
-    held: DataFrame | None = None
+    quarantined: DataFrame | None = None
     deleted: DataFrame | None = None
     years: frozenset[int] = frozenset()
 

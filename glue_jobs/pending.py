@@ -1,4 +1,4 @@
-"""Pending batches in order; where one cannot be brought in, the next full batch takes the place of all before it."""
+"""Pending batches in order; where one cannot be brought in, the next full batch takes the context of all before it."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,7 @@ from contracts.protocol.manifest import Manifest
 from contracts.protocol.progress import newest_publication_number, next_full_batch, read_publication, whole_batches
 from contracts.protocol.publication import Publication, Superseded
 from glue_jobs.batch_run import publish
-from glue_jobs.context import Workplace
+from glue_jobs.context import Context
 from glue_jobs.custody import check_published
 from glue_jobs.errors import ConflictError, OvertakenError, TransformError
 
@@ -16,14 +16,14 @@ from glue_jobs.errors import ConflictError, OvertakenError, TransformError
 REASON = 500
 
 
-def bring_pending(
-    ingestion: Bucket, processed: Bucket, workplace: Callable[[], Workplace], log: Callable[[str], None]
+def transform_pending(
+    ingestion: Bucket, processed: Bucket, context: Callable[[], Context], log: Callable[[str], None]
 ) -> None:
     """Publish every whole batch that has no publication.
 
     Parameters
     ----------
-    workplace
+    context
         Called when there is something to do.
 
     Raises
@@ -37,7 +37,7 @@ def bring_pending(
     previous = read_publication(processed, published) if published else None
     if previous:
         check_published(ingestion, previous)
-    while _bring_next(ingestion, processed, previous, workplace, log):
+    while _bring_next(ingestion, processed, previous, context, log):
         published = newest_publication_number(processed)
         previous = read_publication(processed, published) if published else None
 
@@ -46,17 +46,17 @@ def _bring_next(
     ingestion: Bucket,
     processed: Bucket,
     previous: Publication | None,
-    workplace: Callable[[], Workplace],
+    context: Callable[[], Context],
     log: Callable[[str], None],
 ) -> bool:
-    """Publish the next batch, or the full one that takes its place; return whether there was any."""
+    """Publish the next batch, or the full one that takes its context; return whether there was any."""
     published, reasons, manifest = previous.batch if previous else 0, dict[int, str](), None
     while True:
         try:
             manifest = manifest or next(whole_batches(ingestion, published), None)
             if manifest is None:
                 return False
-            publish(workplace(), manifest, previous, log, left_out(manifest, published, reasons))
+            publish(context(), manifest, previous, log, left_out(manifest, published, reasons))
             return True
         except ConflictError:
             raise
@@ -75,7 +75,7 @@ def _bring_next(
 
 
 def left_out(manifest: Manifest, published: int, reasons: Mapping[int, str]) -> tuple[Superseded, ...]:
-    """Return the batches whose place a full one takes: those that failed, and those that were to follow them.
+    """Return the batches whose context a full one takes: those that failed, and those that were to follow them.
 
     Parameters
     ----------

@@ -20,12 +20,12 @@ from pyspark.sql import SparkSession
 
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.steps import JobMode
-from glue_jobs.context import Workplace
+from glue_jobs.context import Context
 from glue_jobs.lake.tables import Lake
 from glue_jobs.maintenance.lake_listing import list_files
 from glue_jobs.maintenance.maintain import maintain
 from glue_jobs.maintenance.replay import check_replay, replay
-from glue_jobs.pending import bring_pending
+from glue_jobs.pending import transform_pending
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -56,16 +56,16 @@ def main(arguments: Sequence[str]) -> None:
 
 def _transform(ingestion: Bucket, processed: Bucket, database: str) -> None:
     """Publish what is pending; a session is made when there is something."""
-    places: list[Workplace] = []
+    contexts: list[Context] = []
 
-    def workplace() -> Workplace:
-        if not places:
+    def context() -> Context:
+        if not contexts:
             spark = _session()
-            places.append(Workplace(spark, ingestion, processed, Lake(spark, database, processed.name)))
-        return places[0]
+            contexts.append(Context(spark, ingestion, processed, Lake(spark, database, processed.name)))
+        return contexts[0]
 
-    bring_pending(ingestion, processed, workplace, _log)
-    if not places:
+    transform_pending(ingestion, processed, context, _log)
+    if not contexts:
         _log("nothing pending")
 
 

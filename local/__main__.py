@@ -49,17 +49,17 @@ def up(
     ] = None,
 ) -> None:
     """Start the databases and the emulator, and deploy the CDK app."""
-    from local.platform import Scale, Wishes, check_databases
+    from local.platform import Options, Scale, check_databases
     from local.platform import up as bring_up
     from local.typed import parse_scale
 
     size = parse_scale(scale) if scale else Scale()
-    wishes = Wishes(source, warehouse, warehouse_schema, warehouse_purchase_orders, ledger_schema, size)
+    options = Options(source, warehouse, warehouse_schema, warehouse_purchase_orders, ledger_schema, size)
     place = Home(home)
-    check_databases(wishes)
+    check_databases(options)
     with _exclusive(place), console.status("starting") as status:
         try:
-            platform = bring_up(place, wishes, lambda message: status.update(message))
+            platform = bring_up(place, options, lambda message: status.update(message))
         except BaseException:
             from local.platform import down as take_down
 

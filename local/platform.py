@@ -46,7 +46,7 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Options:
     """What a user asks of `up`; None leaves what an earlier `up` chose."""
 
     source: str | None = None
@@ -57,7 +57,7 @@ class Wishes:
     scale: Scale = Scale()
 
 
-def check_databases(wishes: Wishes) -> None:
+def check_databases(options: Options) -> None:
     """Check that the databases a user names answer, before anything starts.
 
     Raises
@@ -65,7 +65,7 @@ def check_databases(wishes: Wishes) -> None:
     LocalError
         Saying which does not and what to do; without the password.
     """
-    for what, url in (("source", wishes.source), ("warehouse", wishes.warehouse)):
+    for what, url in (("source", options.source), ("warehouse", options.warehouse)):
         if url is None:
             continue
         details = json.loads(secret_from_url(url, what))
@@ -82,7 +82,7 @@ def check_databases(wishes: Wishes) -> None:
             ) from None
 
 
-def up(home: Home, wishes: Wishes, progress: Progress) -> dict[str, str]:
+def up(home: Home, options: Options, progress: Progress) -> dict[str, str]:
     """Start the servers of a home and deploy the app; return ``platform.json``.
 
     Running it again on the same home starts it anew with the data that it has.
@@ -90,14 +90,14 @@ def up(home: Home, wishes: Wishes, progress: Progress) -> dict[str, str]:
     home.create()
     state = home.state()
     for key in ("source", "warehouse", *_SETTINGS):
-        if getattr(wishes, key) is not None:
-            state[key] = getattr(wishes, key)
+        if getattr(options, key) is not None:
+            state[key] = getattr(options, key)
     for key in ("source", "warehouse"):  # a URI that cannot be read is told before anything starts
         if state.get(key):
             secret_from_url(state[key], key)
     home.write(home.state_file, state)
     with ThreadPoolExecutor(2) as pool:
-        databases = pool.submit(_start_databases, home, state, wishes.scale, progress)
+        databases = pool.submit(_start_databases, home, state, options.scale, progress)
         endpoint, outputs = _deploy(home, state, progress)
         urls = databases.result()
     platform = _platform(home, endpoint, outputs, urls) | {"ledger_schema": _ledger(state)}

@@ -6,7 +6,7 @@ from psycopg import sql
 
 from contracts.tables.star import FACT_PURCHASE_ORDERS, STAR_TABLES
 from lambdas.load.warehouse.ddl import create_star
-from lambdas.load.warehouse.naming import Places, ledger_of
+from lambdas.load.warehouse.naming import Naming, ledger_of
 
 ROLE = "totesys_load"
 _INTRODUCTION = f"""-- The star tables, and the least that the load needs.
@@ -17,38 +17,38 @@ _INTRODUCTION = f"""-- The star tables, and the least that the load needs.
 """
 
 
-def render(places: Places, role: str = ROLE) -> str:
+def render(naming: Naming, role: str = ROLE) -> str:
     """Return the script.
 
     Parameters
     ----------
-    places
+    naming
         Where the star tables stand, and the schema that the role will own.
     role
         Name of the role, which must not exist.
     """
     statements: list[sql.Composable] = []
-    if places.schema != "public":
-        statements.append(sql.SQL("create schema if not exists {}").format(sql.Identifier(places.schema)))
+    if naming.schema != "public":
+        statements.append(sql.SQL("create schema if not exists {}").format(sql.Identifier(naming.schema)))
     for table in STAR_TABLES.values():
-        statements += create_star(places, table)
+        statements += create_star(naming, table)
     login = sql.Identifier(role)
     statements += [
         sql.SQL("create role {} login").format(login),
         sql.SQL(
             "do $$ begin execute format('grant connect, temporary on database %I to %I', current_database(), {}); end $$"
         ).format(sql.Literal(role)),
-        sql.SQL("create schema {} authorization {}").format(sql.Identifier(places.ledger), login),
-        sql.SQL("grant usage on schema {} to {}").format(sql.Identifier(places.schema), login),
+        sql.SQL("create schema {} authorization {}").format(sql.Identifier(naming.ledger), login),
+        sql.SQL("grant usage on schema {} to {}").format(sql.Identifier(naming.schema), login),
         sql.SQL("grant select, insert, update, delete on {} to {}").format(
-            sql.SQL(", ").join(map(places.table, STAR_TABLES.values())), login
+            sql.SQL(", ").join(map(naming.table, STAR_TABLES.values())), login
         ),
     ]
     return _INTRODUCTION + "".join(f"{statement.as_string(None)};\n" for statement in statements)
 
 
 def main() -> None:
-    """Print the script for the places that the arguments name."""
+    """Print the script for the naming that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--schema", default="public")
     parser.add_argument("--ledger", help="by default the one that goes with the schema")
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--role", default=ROLE)
     options = parser.parse_args()
     ledger = options.ledger or ledger_of(options.schema)
-    print(render(Places(options.schema, ledger, options.purchase_orders), options.role), end="")
+    print(render(Naming(options.schema, ledger, options.purchase_orders), options.role), end="")
 
 
 if __name__ == "__main__":

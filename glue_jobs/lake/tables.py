@@ -117,7 +117,7 @@ class Lake(States):
         self._commit(writer, lambda w: w.overwritePartitions())
         return len(scattered)
 
-    def gather(self, table: StarTable, least: int, small_bytes: int) -> int:
+    def compact_small_files(self, table: StarTable, least: int, small_bytes: int) -> int:
         """Rewrite the small files of each partition that has many of them as one file, in the order of its keys.
 
         Parameters

@@ -53,7 +53,7 @@ def maintain(lake: Lake, processed: Bucket, keep_days: int, log: Callable[[str],
             log(f"{table.name}: {compacted} partitions compacted, {expired} snapshots expired")
 
 
-def gather(lake: Lake, log: Callable[[str], None]) -> None:
+def compact_small_files(lake: Lake, log: Callable[[str], None]) -> None:
     """Bring the small files together that batches have left since the last maintenance.
 
     What it costs follows what these batches wrote, because larger files are left alone. Without it, each batch would open
@@ -61,7 +61,7 @@ def gather(lake: Lake, log: Callable[[str], None]) -> None:
     """
     for table in LAKE_TABLES.values():
         try:
-            files = lake.gather(table, BATCHES, SMALL_BYTES)
+            files = lake.compact_small_files(table, BATCHES, SMALL_BYTES)
         except ConflictError:
             log(f"{table.name}: a batch has changed what was being brought together; left for the next time")
         else:

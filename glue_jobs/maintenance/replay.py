@@ -17,7 +17,7 @@ from contracts.protocol.object_layout import PUBLICATION_PREFIX, publication_key
 from contracts.protocol.progress import whole_batches
 from contracts.protocol.publication import Publication
 from glue_jobs.batch_run import publish
-from glue_jobs.context import Workplace
+from glue_jobs.context import Context
 from glue_jobs.custody import check_published
 from glue_jobs.errors import ReplayError
 from glue_jobs.lake.tables import Lake
@@ -70,7 +70,7 @@ def replay(
             f"{into} holds a replay that began with another batch than {first}. Drop it or choose another name."
         )
     _ensure_database(glue, into, location(processed.name, prefix))
-    place = Workplace(
+    context = Context(
         spark, ingestion, processed, Lake(spark, into, processed.name), prefix, is_partial=not beginning.is_full
     )
     done = processed.newest(prefix + PUBLICATION_PREFIX)
@@ -79,7 +79,7 @@ def replay(
     if previous:
         check_published(ingestion, previous)
     for manifest in takewhile(lambda m: m.batch <= last, whole_batches(ingestion, max(done, first - 1))):
-        previous = publish(place, manifest, previous, log)
+        previous = publish(context, manifest, previous, log)
         log(f"replayed batch {manifest.batch} into {into}")
 
 

@@ -18,7 +18,7 @@ _IDENTITY = ["source_table", "source_key"]
 _PROBLEM = ["column_name", "value", "reason", "has_older_version"]
 
 
-def held_rows(source: SourceTable, raw: DataFrame, number: Column, is_older: Column | None = None) -> DataFrame:
+def quarantined_rows(source: SourceTable, raw: DataFrame, number: Column, is_older: Column | None = None) -> DataFrame:
     """Describe raw rows that are held back.
 
     Parameters
@@ -45,13 +45,13 @@ def record(batch: Batch, outcomes: Mapping[str, Outcome]) -> dict[str, TablePubl
     before = {table.name: batch.before[table.name] for table in (QUARANTINE, QUARANTINE_ROW)}
     batch.begin(QUARANTINE_ROW)
     looked_at = {name: outcome for name, outcome in outcomes.items() if outcome.raw is not None}
-    is_quiet = all(o.held is None and not batch.before[name].quarantined for name, o in looked_at.items())
+    is_quiet = all(o.quarantined is None and not batch.before[name].quarantined for name, o in looked_at.items())
     if is_quiet:
         return {name: unchanged(publication) for name, publication in before.items()}
     for table in (QUARANTINE, QUARANTINE_ROW):
-        batch.place.lake.ensure(table)
+        batch.context.lake.ensure(table)
     sources = [STAR_TABLES[name].source for name in looked_at]
-    frames = [outcome.held for outcome in looked_at.values() if outcome.held is not None]
+    frames = [outcome.quarantined for outcome in looked_at.values() if outcome.quarantined is not None]
     return {
         QUARANTINE.name: _commit(batch, QUARANTINE, _entries(batch, sources, frames)),
         QUARANTINE_ROW.name: _commit(batch, QUARANTINE_ROW, _rows(batch, sources, frames)),
@@ -62,19 +62,19 @@ def _entries(batch: Batch, sources: list[str], frames: list[DataFrame]) -> DataF
     old, now = batch.rows_before(QUARANTINE), batch.moment
     is_open = F.col("closed_batch").isNull() & F.col("source_table").isin(sources)
     others = old.where(~is_open)
-    held = _union(batch, QUARANTINE, frames, [*_IDENTITY, *_PROBLEM])
+    quarantined = _union(batch, QUARANTINE, frames, [*_IDENTITY, *_PROBLEM])
     open_before = old.where(is_open).select(
         *_IDENTITY, *[F.col(name).alias(f"_{name}") for name in [*_PROBLEM, "opened_batch", "opened_at"]]
     )
-    is_held = F.col("reason").isNotNull()
-    both = open_before.join(held, _IDENTITY, "full")
+    is_quarantined = F.col("reason").isNotNull()
+    both = open_before.join(quarantined, _IDENTITY, "full")
     entries = both.select(
         *_IDENTITY,
-        *[F.when(is_held, F.col(name)).otherwise(F.col(f"_{name}")).alias(name) for name in _PROBLEM],
+        *[F.when(is_quarantined, F.col(name)).otherwise(F.col(f"_{name}")).alias(name) for name in _PROBLEM],
         F.coalesce("_opened_batch", F.lit(batch.number)).alias("opened_batch"),
         F.coalesce("_opened_at", now).alias("opened_at"),
-        F.when(~is_held, F.lit(batch.number)).alias("closed_batch"),
-        F.when(~is_held, now).alias("closed_at"),
+        F.when(~is_quarantined, F.lit(batch.number)).alias("closed_batch"),
+        F.when(~is_quarantined, now).alias("closed_at"),
     )
     return others.select(*entries.columns).unionByName(entries)
 
@@ -86,14 +86,14 @@ def _rows(batch: Batch, sources: list[str], frames: list[DataFrame]) -> DataFram
 
 
 def _union(batch: Batch, table: StarTable, frames: list[DataFrame], columns: list[str]) -> DataFrame:
-    union = batch.place.lake.read(table).where("false").select(*columns)
+    union = batch.context.lake.read(table).where("false").select(*columns)
     for frame in frames:
         union = union.unionByName(frame.select(*columns))
     return union
 
 
 def _commit(batch: Batch, table: StarTable, rows: DataFrame) -> TablePublication:
-    lake, head = batch.place.lake, batch.head(table)
+    lake, head = batch.context.lake, batch.head(table)
     if not head.of_batch(batch.number):
         whole = with_hash(rows, table).withColumn("batch_id", F.lit(batch.number))
         lake.overwrite(table, whole.coalesce(1), batch.number, None, head)

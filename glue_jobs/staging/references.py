@@ -33,7 +33,7 @@ class References:
     def columns(self, table: StarTable) -> dict[str, str]:
         """Return the columns of a star table's source that refer to something, and the source table that they refer to."""
         source = SOURCE_TABLES[table.source]
-        if self._batch.place.is_partial:
+        if self._batch.context.is_partial:
             return {}
         return {c.name: c.references.partition(".")[0] for c in source.columns if c.references}
 
@@ -48,7 +48,7 @@ class References:
         inside = set(values) - outside
         if after.is_gapless or not inside:
             return outside
-        found = self._batch.place.lake.read(star).where(among(star.key, inside)).select(star.key).distinct()
+        found = self._batch.context.lake.read(star).where(among(star.key, inside)).select(star.key).distinct()
         return outside | inside - {row[0] for row in found.collect()}
 
     def ends(self, table: StarTable) -> list[Column]:
@@ -68,7 +68,7 @@ class References:
         ends
             The aggregates `ends` over these rows.
         """
-        written = self._batch.place.lake.read(table).where(F.col("batch_id") == self._batch.number)
+        written = self._batch.context.lake.read(table).where(F.col("batch_id") == self._batch.number)
         pointing = [(parent, name) for parent, name in self._pointing(table) if name]
         if len(pointing) < len(self._pointing(table)):
             return False  # some of what it refers to is joined, and told by the rows themselves
@@ -94,7 +94,9 @@ class References:
                 outside = f"not cast(`{column}` as int) between {after.lowest_key} and {after.highest_key}"
             else:
                 keys = (
-                    self._batch.place.lake.read(star).select(star.key).distinct() if star else self._joined_keys(parent)
+                    self._batch.context.lake.read(star).select(star.key).distinct()
+                    if star
+                    else self._joined_keys(parent)
                 )
                 found = keys.select(F.col(keys.columns[0]).alias(f"_found_{column}"))
                 raw = raw.join(found, F.col(column).cast("int") == F.col(f"_found_{column}"), "left")
@@ -107,7 +109,7 @@ class References:
         return [(parent, _star_column(table, column, parent)) for column, parent in self.columns(table).items()]
 
     def _keys(self, star: StarTable) -> DataFrame:
-        return self._batch.place.lake.read(star).select(star.key).distinct()
+        return self._batch.context.lake.read(star).select(star.key).distinct()
 
     def _joined_keys(self, parent: str) -> DataFrame:
         key = SOURCE_TABLES[parent].key

@@ -15,7 +15,7 @@ from glue_jobs.star.content import with_hash
 from glue_jobs.star.conversion import conformed, problem, typed
 
 #: Tells whether a row was held back by an earlier batch.
-HELD = "_is_held"
+QUARANTINED = "_was_quarantined"
 
 
 def is_offered(batch: Batch, table: StarTable) -> bool:
@@ -27,20 +27,20 @@ def is_offered(batch: Batch, table: StarTable) -> bool:
 
 
 def raw_rows(batch: Batch, table: StarTable) -> DataFrame:
-    """Return the rows of a star table's source, each key once: the contract's columns as text, and ``_is_held``.
+    """Return the rows of a star table's source, each key once: the contract's columns as text, and ``_was_quarantined``.
 
     A held row gives way to a newer one of the batch, and goes when the batch's key list lacks it.
     """
     source = SOURCE_TABLES[table.source]
-    rows = _read(batch, source).withColumn(HELD, F.lit(False))
+    rows = _read(batch, source).withColumn(QUARANTINED, F.lit(False))
     if batch.before[table.name].quarantined:
-        held = _held_rows(batch, source)
-        newer = rows.select(source.key).join(held.select(source.key), source.key, "left_semi")
-        held = held.join(newer, source.key, "left_anti")
-        listed = key_list(batch.place.spark, batch.place.ingestion, batch.manifest, source.name)
+        quarantined = _quarantined_before(batch, source)
+        newer = rows.select(source.key).join(quarantined.select(source.key), source.key, "left_semi")
+        quarantined = quarantined.join(newer, source.key, "left_anti")
+        listed = key_list(batch.context.spark, batch.context.ingestion, batch.manifest, source.name)
         if listed is not None:
-            held = held.join(listed.select(F.col(source.key).cast("string")), source.key, "left_semi")
-        rows = rows.unionByName(held.withColumn(HELD, F.lit(True)))
+            quarantined = quarantined.join(listed.select(F.col(source.key).cast("string")), source.key, "left_semi")
+        rows = rows.unionByName(quarantined.withColumn(QUARANTINED, F.lit(True)))
     return rows
 
 
@@ -64,10 +64,10 @@ def own_problem(batch: Batch, source: SourceTable, missing: Mapping[str, str] | 
 
 
 def _read(batch: Batch, source: SourceTable) -> DataFrame:
-    return read_raw(batch.place.spark, batch.place.ingestion, batch.manifest, source.name)
+    return read_raw(batch.context.spark, batch.context.ingestion, batch.manifest, source.name)
 
 
-def _held_rows(batch: Batch, source: SourceTable) -> DataFrame:
+def _quarantined_before(batch: Batch, source: SourceTable) -> DataFrame:
     """Return the raw rows held back before this batch."""
     rows = batch.rows_before(QUARANTINE_ROW)
     fields = ", ".join(f"`{name}` string" for name in source.column_names)

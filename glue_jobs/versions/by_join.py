@@ -9,20 +9,20 @@ from pyspark.sql import functions as F
 from contracts.protocol.figures import Figures
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import StarTable
-from glue_jobs.commit import NO_KEY, is_first, published, replaces, with_held, write
+from glue_jobs.commit import NO_KEY, is_first, published, replaces, with_quarantined, write
 from glue_jobs.context import Batch, Outcome, unchanged
 from glue_jobs.lake.pruning import bucket
 from glue_jobs.lake.tables import Head
 from glue_jobs.staging.parts import check_received, expected_rows
-from glue_jobs.staging.quarantine import held_rows
+from glue_jobs.staging.quarantine import quarantined_rows
 from glue_jobs.staging.references import References
-from glue_jobs.staging.rows import HELD, own_problem, raw_rows, star_rows
+from glue_jobs.staging.rows import QUARANTINED, own_problem, raw_rows, star_rows
 from glue_jobs.star.content import ROWS_PER_PARTITION, checksum, partition_statistics, span_of_years, years
 from glue_jobs.star.conversion import PROBLEM
 from glue_jobs.versions.newest import newest_versions
 
 
-def bring(batch: Batch, table: StarTable, references: References) -> Outcome:
+def apply(batch: Batch, table: StarTable, references: References) -> Outcome:
     """Bring one table's rows into the lake, without regard to deletions."""
     raw = raw_rows(batch, table)
     if is_first(batch, table) and not batch.before[table.name].quarantined:
@@ -42,17 +42,17 @@ def _first(batch: Batch, table: StarTable, raw: DataFrame, references: Reference
     if batch.head(table).of_batch(batch.number) is None:
         _write(batch, table, own)
     figures, ends = _figures(batch, table, references.ends(table))
-    held, number = None, 0
+    quarantined, number = None, 0
     if figures.inserted != expected or not references.hold(table, ends):
         marked = references.marked(table, raw)
-        held = batch.keep(held_rows(source, marked.where(F.col(PROBLEM) > 0), F.col(PROBLEM)))
-        number = held.count()
+        quarantined = batch.keep(quarantined_rows(source, marked.where(F.col(PROBLEM) > 0), F.col(PROBLEM)))
+        number = quarantined.count()
         if expected is None or figures.inserted + number != expected:
             _write(batch, table, marked)
             figures, _ = _figures(batch, table)
     check_received(batch.manifest, table.source, figures.inserted + number, expected)
     after = published(batch, table, figures) if figures.inserted else unchanged(batch.before[table.name])
-    return _outcome(after, raw, held if number else None, figures.years)
+    return _outcome(after, raw, quarantined if number else None, figures.years)
 
 
 def _write(batch: Batch, table: StarTable, raw: DataFrame) -> None:
@@ -65,7 +65,7 @@ def _further(batch: Batch, table: StarTable, raw: DataFrame) -> Outcome:
     rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
     head = batch.head(table)
     expected = expected_rows(batch.manifest, table.source)
-    check_received(batch.manifest, table.source, raw.where(~F.col(HELD)).count(), expected)
+    check_received(batch.manifest, table.source, raw.where(~F.col(QUARANTINED)).count(), expected)
     newest = newest_versions(batch, table, before=True)
     commit = head.of_batch(batch.number)
     if not commit:
@@ -81,34 +81,36 @@ def _further(batch: Batch, table: StarTable, raw: DataFrame) -> Outcome:
         statistics = {row["partition"]: row for row in partition_statistics(ordered, table).collect()}
         if statistics:
             figures = _summed([*statistics.values()])
-            kept = _kept(batch, table, head, ordered) if replaces(batch, table, figures) else None
+            unchanged_rows = _unchanged_rows(batch, table, head, ordered) if replaces(batch, table, figures) else None
             counts = {partition: row["changed"] for partition, row in statistics.items()}
-            write(batch, table, ordered, counts, figures, head, kept)
+            write(batch, table, ordered, counts, figures, head, unchanged_rows)
         commit = batch.head(table).of_batch(batch.number)
     done = commit.figures if commit else None
     after = published(batch, table, done) if done else unchanged(batch.before[table.name])
     source = SOURCE_TABLES[table.source]
     older = newest.select(F.col(table.key).alias("_older"))
     bad = raw.where(F.col(PROBLEM) > 0).join(older, F.col(source.key).cast("int") == F.col("_older"), "left")
-    held = batch.keep(held_rows(source, bad, F.col(PROBLEM), F.col("_older").isNotNull()))
-    return _outcome(after, raw, held, done.years if done else ())
+    quarantined = batch.keep(quarantined_rows(source, bad, F.col(PROBLEM), F.col("_older").isNotNull()))
+    return _outcome(after, raw, quarantined, done.years if done else ())
 
 
-def _outcome(after: Any, raw: DataFrame, held: DataFrame | None, found_years: Iterable[int]) -> Outcome:
+def _outcome(after: Any, raw: DataFrame, quarantined: DataFrame | None, found_years: Iterable[int]) -> Outcome:
     number = absent = absent_checksum = 0
-    if held is not None:
-        by_age = held.groupBy("has_older_version").agg(F.count("*").alias("rows"), checksum("source_key").alias("sum"))
+    if quarantined is not None:
+        by_age = quarantined.groupBy("has_older_version").agg(
+            F.count("*").alias("rows"), checksum("source_key").alias("sum")
+        )
         for row in by_age.collect():
             number += row["rows"]
             if not row["has_older_version"]:
                 absent, absent_checksum = row["rows"], row["sum"]
-    after = with_held(after, number, absent, absent_checksum)
-    return Outcome(after=after, raw=raw, held=held if number else None, years=frozenset(found_years))
+    after = with_quarantined(after, number, absent, absent_checksum)
+    return Outcome(after=after, raw=raw, quarantined=quarantined if number else None, years=frozenset(found_years))
 
 
 def _figures(batch: Batch, table: StarTable, further: Sequence[Column] = ()) -> tuple[Figures, Row]:
     """Count what the batch has written, from the files as they are; return the figures, and the row with `further` aggregates."""
-    written = batch.place.lake.read(table).where(F.col("batch_id") == batch.number)
+    written = batch.context.lake.read(table).where(F.col("batch_id") == batch.number)
     row = written.agg(
         F.count("*").alias("inserted"),
         checksum(table.key).alias("inserted_checksum"),
@@ -152,9 +154,9 @@ def _summed(statistics: Sequence[Row]) -> Figures:
     )
 
 
-def _kept(batch: Batch, table: StarTable, head: Head, changed: DataFrame) -> DataFrame:
+def _unchanged_rows(batch: Batch, table: StarTable, head: Head, changed: DataFrame) -> DataFrame:
     """Return the unchanged rows of the partitions that `changed` lie in."""
-    rows = batch.place.lake.read(table, head.snapshot_id).join(changed.select(table.key), table.key, "left_anti")
+    rows = batch.context.lake.read(table, head.snapshot_id).join(changed.select(table.key), table.key, "left_anti")
     number = bucket(table)
     if number is None:
         return rows

@@ -42,14 +42,14 @@ def record(batch: Batch, days: Ranges, years: Collection[int]) -> TablePublicati
     days
         What the calendar has before the batch.
     """
-    before, lake = batch.before[DIM_DATE.name], batch.place.lake
+    before, lake = batch.before[DIM_DATE.name], batch.context.lake
     new = lacking(days, years)
     if not new:
         return unchanged(before)
     lake.ensure(DIM_DATE)
     head = batch.head(DIM_DATE)
     if not head.of_batch(batch.number):
-        rows = with_hash(_every_day(batch.place.spark, new), DIM_DATE).withColumn("batch_id", F.lit(batch.number))
+        rows = with_hash(_every_day(batch.context.spark, new), DIM_DATE).withColumn("batch_id", F.lit(batch.number))
         lake.append(DIM_DATE, rows.coalesce(1).sortWithinPartitions("date_id"), batch.number, None, head)
     commit, files = batch.commit_of(DIM_DATE)
     keys = [day for year in new for day in range(days_of(year)[0], days_of(year)[1] + 1)]

@@ -29,9 +29,9 @@ def reconciled(batch: Batch, table: StarTable, outcome: Outcome) -> Outcome:
         Naming table, counts and checksums. Nothing was published.
     """
     after, source = outcome.after, batch.manifest.tables[table.source]
-    if batch.place.is_partial or _agrees(after, source.source_count, source.source_key_checksum):
+    if batch.context.is_partial or _agrees(after, source.source_count, source.source_key_checksum):
         return outcome
-    listed = key_list(batch.place.spark, batch.place.ingestion, batch.manifest, table.source)
+    listed = key_list(batch.context.spark, batch.context.ingestion, batch.manifest, table.source)
     if listed is None:
         if (surplus := after.current_keys + after.absent_keys - source.source_count) > 0:
             return replace(outcome, after=replace(after, surplus=surplus))
@@ -65,7 +65,7 @@ def record(batch: Batch, outcomes: Iterable[tuple[str, Outcome]]) -> TablePublic
     before = batch.before[SOURCE_DELETION.name]
     if not found:
         return unchanged(before)
-    lake = batch.place.lake
+    lake = batch.context.lake
     lake.ensure(SOURCE_DELETION)
     count = sum(outcome.after.deleted for _, outcome in found)
     head = batch.head(SOURCE_DELETION)

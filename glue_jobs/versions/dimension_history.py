@@ -14,7 +14,7 @@ from glue_jobs.context import Batch, Outcome, unchanged
 
 def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
     """Commit the versions that a dimension's changes and deletions begin and end."""
-    table, star, lake = HISTORIES[dimension], STAR_TABLES[dimension], batch.place.lake
+    table, star, lake = HISTORIES[dimension], STAR_TABLES[dimension], batch.context.lake
     before = batch.before[table.name]
     if not outcome.after.rows and outcome.deleted is None:
         return unchanged(before)

@@ -16,7 +16,7 @@ def newest_versions(batch: Batch, table: StarTable, *, before: bool) -> DataFram
     before
         Whether to leave out what this batch has written. (Of a dimension that it has changed, only the present is known.)
     """
-    rows = batch.place.lake.read(table)
+    rows = batch.context.lake.read(table)
     if table.is_append_only:
         limit = batch.number - 1 if before else batch.number
         newest = F.max_by(F.struct("row_hash", "batch_id"), table.record_id).alias("newest")
@@ -26,7 +26,7 @@ def newest_versions(batch: Batch, table: StarTable, *, before: bool) -> DataFram
     if not batch.has_deletions:
         return rows
     deletions = (
-        batch.place.lake.read(SOURCE_DELETION)
+        batch.context.lake.read(SOURCE_DELETION)
         .where((F.col("source_table") == table.source) & (F.col("batch_id") < batch.number))
         .groupBy(F.col("source_key").alias(table.key))
         .agg(F.max("batch_id").alias("_deleted"))

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.errors import ContractError
-from contracts.metrics import BATCHES_COMMITTED, ROWS_EXTRACTED, SOURCE_CHECKED, UNCONFIRMED
+from contracts.metrics import BATCHES_COMMITTED, OLDEST_UNLOADED_BATCH_AGE, ROWS_EXTRACTED, SOURCE_CHECKED
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.progress import newest_load_number, oldest_waiting_batch
 from contracts.protocol.steps import ExtractEvent
@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     started = time.monotonic()
     try:
         settings = ExtractSettings()
-        _tell_unconfirmed(settings)
+        _report_oldest_unloaded_batch(settings)
         remaining = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
         seconds = min(settings.time_budget_seconds, remaining)
         answer = extract(settings, parse_event(event), seconds=seconds, end_seconds=remaining)
@@ -65,12 +65,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return told
 
 
-def _tell_unconfirmed(settings: ExtractSettings) -> None:
+def _report_oldest_unloaded_batch(settings: ExtractSettings) -> None:
     """Tell how long the oldest batch has waited for a load's confirmation: no load need be alive to be missed."""
     client = boto3.client("s3")
     confirmed = newest_load_number(Bucket(client, settings.processed_bucket))
     waiting = oldest_waiting_batch(Bucket(client, settings.ingestion_bucket), confirmed)
-    metrics.add_metric(UNCONFIRMED, MetricUnit.Seconds, max(0.0, age(waiting.taken_at)) if waiting else 0)
+    metrics.add_metric(OLDEST_UNLOADED_BATCH_AGE, MetricUnit.Seconds, max(0.0, age(waiting.taken_at)) if waiting else 0)
 
 
 def _invoke_again(function: str, number: int) -> None:

@@ -12,7 +12,7 @@ from lambdas.extract import trust
 from lambdas.extract.event import Request
 from lambdas.extract.schema_check import check_schema
 from lambdas.extract.shapes import Relation
-from lambdas.extract.snapshot import Position, Snapshot, Survey
+from lambdas.extract.snapshot import Position, Snapshot, TableStatistics
 from lambdas.extract.witness import contradiction
 
 #: Rows a second that every source delivers; more rows than fit at this pace are read so that reading can stop and go on.
@@ -31,7 +31,7 @@ class Plan:
         Why single tables are read whole.
     first
         Number of the manifest that the batch begins with.
-    todo
+    remaining
         What is to be read; begun in an earlier snapshot when this run continues a batch.
     in_order
         Whether tables are read in the order of their keys, so that reading can stop anywhere and go on.
@@ -45,7 +45,7 @@ class Plan:
         Tables of the source that the contract does not know; they are not read.
     shapes
         What the tables were when the snapshot was taken.
-    held_back_seconds
+    horizon_age_seconds
         For how long, at least, a transaction that is still open has held the horizon back; 0 when none does.
     """
 
@@ -53,16 +53,16 @@ class Plan:
     first: int
     reason: str
     reasons: dict[str, str]
-    todo: Unfinished
+    remaining: Unfinished
     in_order: bool
     position: Position
-    surveys: dict[str, Survey]
+    statistics: dict[str, TableStatistics]
     key_lists: frozenset[str]
     moved: frozenset[str]
     columns: dict[str, tuple[str, ...]]
     unknown_tables: tuple[str, ...]
     shapes: dict[str, Shape]
-    held_back_seconds: float
+    horizon_age_seconds: float
 
     @property
     def continues(self) -> bool:
@@ -70,7 +70,7 @@ class Plan:
         return self.first < self.batch
 
     @property
-    def is_optional(self) -> bool:
+    def may_skip_commit(self) -> bool:
         """Whether a reading that finds no row makes no batch."""
         return not (self.continues or self.reason or self.reasons or self.key_lists)
 
@@ -144,30 +144,30 @@ def plan(
     unfinished = previous.unfinished if previous and not reason else None
     since = None if reason or previous is None else unfinished.since if unfinished else previous.horizon
     limit = ROWS_PER_SECOND * seconds
-    surveys = survey(snapshot, since, limit, reasons)
+    statistics = table_statistics(snapshot, since, limit, reasons)
     if moved := snapshot.moved(list(SOURCE_TABLES)):
         raise SourceMovedError(
             f"{', '.join(moved)} changed as a whole (truncated or rewritten) while the reading began. Nothing was "
             f"committed; the next run reads again."
         )
-    todo = unfinished or begin(surveys, since, position.horizon, everything=bool(reason), whole=reasons)
-    rows = sum(surveys[name].changed or 0 for name in todo.tables)
+    remaining = unfinished or begin(statistics, since, position.horizon, everything=bool(reason), whole=reasons)
+    rows = sum(statistics[name].changed or 0 for name in remaining.tables)
     batch = max(previous.batch if previous else 0, published) + 1
     return Plan(
         batch=batch,
         first=previous.first if previous and unfinished else batch,
         reason=previous.reason if previous and unfinished else reason,
         reasons=reasons,
-        todo=todo,
+        remaining=remaining,
         in_order=unfinished is not None or rows > limit,
         position=position,
-        surveys=surveys,
-        key_lists=frozenset(SOURCE_TABLES) if unfinished else request.key_lists | _shrunk(previous, surveys, reason),
-        moved=_moved(previous, surveys, reason),
+        statistics=statistics,
+        key_lists=frozenset(SOURCE_TABLES) if unfinished else request.key_lists | _shrunk(previous, statistics, reason),
+        moved=_moved(previous, statistics, reason),
         columns=columns,
         unknown_tables=tuple(sorted(found.keys() - SOURCE_TABLES.keys())),
         shapes=shapes,
-        held_back_seconds=_held_back(previous, since, position),
+        horizon_age_seconds=_horizon_age(previous, since, position),
     )
 
 
@@ -195,39 +195,46 @@ def _why_everything(
 
 
 def begin(
-    surveys: Mapping[str, Survey], since: int | None, horizon: int, *, everything: bool, whole: Collection[str] = ()
+    statistics: Mapping[str, TableStatistics],
+    since: int | None,
+    horizon: int,
+    *,
+    everything: bool,
+    whole: Collection[str] = (),
 ) -> Unfinished:
     """Return what a reading that begins now has to read."""
-    tables = tables_to_read(surveys, everything=everything)
+    tables = tables_to_read(statistics, everything=everything)
     return Unfinished(since, horizon, tables, tuple(name for name in tables if name in whole))
 
 
-def _shrunk(previous: Manifest | None, surveys: Mapping[str, Survey], reason: str) -> frozenset[str]:
+def _shrunk(previous: Manifest | None, statistics: Mapping[str, TableStatistics], reason: str) -> frozenset[str]:
     """Return the tables with fewer rows than before: some were deleted, and only a key list tells which."""
     if previous is None or reason:
         return frozenset()
-    return frozenset(name for name, found in surveys.items() if found.count < previous.tables[name].source_count)
+    return frozenset(name for name, found in statistics.items() if found.count < previous.tables[name].source_count)
 
 
-def _moved(previous: Manifest | None, surveys: Mapping[str, Survey], reason: str) -> frozenset[str]:
+def _moved(previous: Manifest | None, statistics: Mapping[str, TableStatistics], reason: str) -> frozenset[str]:
     if previous is None or reason:
         return frozenset()
-    before = {name: previous.tables[name] for name in surveys}
+    before = {name: previous.tables[name] for name in statistics}
     return frozenset(
         name
-        for name, found in surveys.items()
+        for name, found in statistics.items()
         if (found.count, found.key_checksum) != (before[name].source_count, before[name].source_key_checksum)
     )
 
 
-def survey(snapshot: Snapshot, since: int | None, limit: float = 0, whole: Collection[str] = ()) -> dict[str, Survey]:
+def table_statistics(
+    snapshot: Snapshot, since: int | None, limit: float = 0, whole: Collection[str] = ()
+) -> dict[str, TableStatistics]:
     """Count every table; of those in `whole`, every row counts as changed.
 
     Changed rows of a table that is read incrementally are not counted when it has fewer rows than `limit` in all: reading
     them is as quick.
     """
     return {
-        name: snapshot.survey(
+        name: snapshot.statistics(
             table,
             None if name in whole else since,
             count_changed=lambda count, table=table: table.reading is Reading.WHOLE or count > limit,  # type: ignore[misc]
@@ -236,7 +243,7 @@ def survey(snapshot: Snapshot, since: int | None, limit: float = 0, whole: Colle
     }
 
 
-def tables_to_read(surveys: Mapping[str, Survey], *, everything: bool) -> dict[str, int | None]:
+def tables_to_read(statistics: Mapping[str, TableStatistics], *, everything: bool) -> dict[str, int | None]:
     """Return the tables that may have something to read: those with changed rows, and all that share a group with one.
 
     Returns
@@ -244,7 +251,7 @@ def tables_to_read(surveys: Mapping[str, Survey], *, everything: bool) -> dict[s
     dict
         Table → None: nothing of it has been read.
     """
-    changed = {name for name in SOURCE_TABLES if everything or surveys[name].changed != 0}
+    changed = {name for name in SOURCE_TABLES if everything or statistics[name].changed != 0}
     groups = {SOURCE_TABLES[name].group for name in changed if SOURCE_TABLES[name].reading is Reading.WHOLE}
     return {
         name: None
@@ -253,16 +260,16 @@ def tables_to_read(surveys: Mapping[str, Survey], *, everything: bool) -> dict[s
     }
 
 
-def is_read_whole(table: SourceTable, todo: Unfinished) -> bool:
+def is_read_whole(table: SourceTable, remaining: Unfinished) -> bool:
     """Whether every row of `table` is read, and not only those that changed."""
-    return todo.since is None or table.reading is Reading.WHOLE or table.name in todo.whole
+    return remaining.since is None or table.reading is Reading.WHOLE or table.name in remaining.whole
 
 
 def _beyond(found: Relation, table: SourceTable) -> list[str]:
     return [name for name in found.columns if name not in table.column_names]
 
 
-def _held_back(previous: Manifest | None, since: int | None, position: Position) -> float:
+def _horizon_age(previous: Manifest | None, since: int | None, position: Position) -> float:
     """Seconds since the horizon was first seen where it still is, if a transaction keeps it there."""
     if previous is None or since is None or position.horizon > since or position.next_xid == position.horizon:
         return 0.0

@@ -8,7 +8,7 @@ from contracts.protocol.object_layout import key_part_key, part_key
 from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import SourceReadError
 from lambdas.extract.copying import Chunk
-from lambdas.extract.plan import Outcome, Plan, begin, is_read_whole, survey
+from lambdas.extract.plan import Outcome, Plan, begin, is_read_whole, table_statistics
 from lambdas.extract.snapshot import Snapshot
 
 #: Writes a table's chunks as parts: table, chunks, layout of the keys, number of the first part.
@@ -40,16 +40,18 @@ def read(
         When a whole run is too short for what cannot be divided.
     """
     outcome = Outcome()
-    todo, began_here = plan.todo, not plan.continues
+    remaining, began_here = plan.remaining, not plan.continues
     while True:
-        left = _read_tables(snapshot, plan, todo, outcome, write, is_time_up)
+        left = _read_tables(snapshot, plan, remaining, outcome, write, is_time_up)
         if left:
-            outcome.unfinished = Unfinished(todo.since, todo.horizon, left, tuple(n for n in todo.whole if n in left))
+            outcome.unfinished = Unfinished(
+                remaining.since, remaining.horizon, left, tuple(n for n in remaining.whole if n in left)
+            )
             return outcome
         if began_here:
             break
-        changed = survey(snapshot, todo.horizon)
-        todo, began_here = begin(changed, todo.horizon, plan.position.horizon, everything=False), True
+        changed = table_statistics(snapshot, remaining.horizon)
+        remaining, began_here = begin(changed, remaining.horizon, plan.position.horizon, everything=False), True
     if not _read_key_lists(snapshot, plan, outcome, write, is_over or is_time_up):
         if plan.continues and not outcome.parts:
             raise SourceReadError(
@@ -57,27 +59,27 @@ def read(
                 "which is also more processor and network."
             )
         outcome.key_parts = {}
-        outcome.unfinished = Unfinished(todo.since, todo.horizon, {})
+        outcome.unfinished = Unfinished(remaining.since, remaining.horizon, {})
     return outcome
 
 
 def _read_tables(
     snapshot: Snapshot,
     plan: Plan,
-    todo: Unfinished,
+    remaining: Unfinished,
     outcome: Outcome,
     write: Write,
     is_time_up: Callable[[], bool],
 ) -> dict[str, int | None]:
-    """Read the tables in `todo`; return those that are left, with the last key that was read."""
-    left = dict(todo.tables)
+    """Read the tables in `remaining`; return those that are left, with the last key that was read."""
+    left = dict(remaining.tables)
     for name in [name for name in SOURCE_TABLES if name in left]:
         if outcome.reads and is_time_up():
             break
         table = SOURCE_TABLES[name]
-        is_whole = is_read_whole(table, todo)
+        is_whole = is_read_whole(table, remaining)
         before = outcome.parts.get(name, ())
-        since = None if is_whole else todo.since
+        since = None if is_whole else remaining.since
         with closing(
             snapshot.copy(table, plan.columns[name], since, in_order=plan.in_order, after=left[name])
         ) as copied:

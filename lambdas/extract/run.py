@@ -12,7 +12,7 @@ import boto3
 import psycopg
 
 from contracts.errors import DuplicateNumberError
-from contracts.metrics import HORIZON_HELD_BACK
+from contracts.metrics import HORIZON_AGE
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest, Part
 from contracts.protocol.object_layout import PUBLICATION_PREFIX, manifest_key
@@ -125,26 +125,26 @@ def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> 
             lock_timeout_seconds=settings.lock_timeout_seconds,
         ) as snapshot:
             extracted_at = datetime.now(UTC).isoformat(timespec="microseconds")
-            todo = plan(snapshot, previous, request, clock.budget_seconds, published=published)
-            metrics.add_metric(HORIZON_HELD_BACK, MetricUnit.Seconds, todo.held_back_seconds)
-            done = _read(snapshot, todo, bucket, settings, clock)
-            if todo.is_optional and done.is_empty:
+            planned = plan(snapshot, previous, request, clock.budget_seconds, published=published)
+            metrics.add_metric(HORIZON_AGE, MetricUnit.Seconds, planned.horizon_age_seconds)
+            done = _read(snapshot, planned, bucket, settings, clock)
+            if planned.may_skip_commit and done.is_empty:
                 return _no_batch("nothing changed")
-            before = None if todo.reason or todo.continues else previous
-            counts = {name: found.count for name, found in todo.surveys.items()}
-            witnesses = witness.take(snapshot, todo.position, before, done.keys, counts)
-        _check_shapes(connection, settings.source_schema, todo)
-    for warning in news(todo, previous):
+            before = None if planned.reason or planned.continues else previous
+            counts = {name: found.count for name, found in planned.statistics.items()}
+            witnesses = witness.take(snapshot, planned.position, before, done.keys, counts)
+        _check_shapes(connection, settings.source_schema, planned)
+    for warning in news(planned, previous):
         logger.warning(warning)
     lake = _lake(processed, previous, published)
-    manifest = build_manifest(todo, done, lake=lake, extracted_at=extracted_at, witnesses=witnesses)
+    manifest = build_manifest(planned, done, lake=lake, extracted_at=extracted_at, witnesses=witnesses)
     if adds_nothing(manifest, previous):
         return _no_batch("nothing changed: the rows read again were in the previous batch")
     bucket.put_once(manifest_key(manifest.batch), manifest.to_json())
     return ExtractAnswer(
         batch=manifest.batch,
         is_whole=manifest.unfinished is None,
-        reason=manifest.reason or "; ".join(f"{name} is read whole: {why}" for name, why in todo.reasons.items()),
+        reason=manifest.reason or "; ".join(f"{name} is read whole: {why}" for name, why in planned.reasons.items()),
         rows={name: extract.rows for name, extract in manifest.tables.items() if extract.rows},
     )
 
@@ -173,7 +173,7 @@ def _lake(processed: Bucket, previous: Manifest | None, published: int) -> str:
     return (previous.lake if previous else "") or uuid.uuid4().hex
 
 
-def _read(snapshot: Snapshot, todo: Plan, bucket: Bucket, settings: ExtractSettings, clock: Clock) -> Outcome:
+def _read(snapshot: Snapshot, planned: Plan, bucket: Bucket, settings: ExtractSettings, clock: Clock) -> Outcome:
     """Read what is planned; give way to who waits: a reading that can stop anywhere stops, another one is given up.
 
     Raises
@@ -181,12 +181,12 @@ def _read(snapshot: Snapshot, todo: Plan, bucket: Bucket, settings: ExtractSetti
     _GaveWayError
         When nothing of the reading can be kept.
     """
-    with closing(Guest(lambda: _connect(settings), todo.position.backend_pid, settings.give_way_seconds)) as guest:
+    with closing(Guest(lambda: _connect(settings), planned.position.backend_pid, settings.give_way_seconds)) as guest:
 
         def is_time_up() -> bool:
             if not guest.must_give_way():
                 return clock.is_time_up
-            if not todo.in_order:
+            if not planned.in_order:
                 raise _GaveWayError
             logger.warning("gives way to a command that waits for a table; what was read is kept")
             return True
@@ -196,10 +196,10 @@ def _read(snapshot: Snapshot, todo: Plan, bucket: Bucket, settings: ExtractSetti
                 raise _GaveWayError
             return clock.is_over
 
-        return read(snapshot, todo, _writer(bucket, todo, settings), is_time_up=is_time_up, is_over=is_over)
+        return read(snapshot, planned, _writer(bucket, planned, settings), is_time_up=is_time_up, is_over=is_over)
 
 
-def _check_shapes(connection: psycopg.Connection[Any], schema: str, todo: Plan) -> None:
+def _check_shapes(connection: psycopg.Connection[Any], schema: str, planned: Plan) -> None:
     """Check, when all is read, that the tables still are what the snapshot saw.
 
     Labels of enums can be renamed, and tables attached, without any lock that reading would keep out.
@@ -211,7 +211,7 @@ def _check_shapes(connection: psycopg.Connection[Any], schema: str, todo: Plan) 
     """
     with explained("the system catalog"), connection.transaction():
         now = read_catalog(connection, schema)
-    moved = [name for name in SOURCE_TABLES if name not in now or now[name].shape != todo.shapes[name]]
+    moved = [name for name in SOURCE_TABLES if name not in now or now[name].shape != planned.shapes[name]]
     if moved:
         raise SourceMovedError(
             f"The columns, labels or children of {', '.join(moved)} changed while they were read. Nothing was committed; the "
@@ -219,7 +219,7 @@ def _check_shapes(connection: psycopg.Connection[Any], schema: str, todo: Plan) 
         )
 
 
-def _writer(bucket: Bucket, todo: Plan, settings: ExtractSettings) -> Write:
+def _writer(bucket: Bucket, planned: Plan, settings: ExtractSettings) -> Write:
     attempt = uuid.uuid4().hex[:12]
     suffix = "csv.gz" if settings.compress_parts else "csv"
 
@@ -228,7 +228,9 @@ def _writer(bucket: Bucket, todo: Plan, settings: ExtractSettings) -> Write:
             bucket.client,
             bucket.name,
             chunks,
-            lambda part: layout(table, todo.position.snapshot_time, todo.batch, attempt, first_part + part - 1, suffix),
+            lambda part: layout(
+                table, planned.position.snapshot_time, planned.batch, attempt, first_part + part - 1, suffix
+            ),
             settings.part_bytes,
             compress=settings.compress_parts,
         )

@@ -62,7 +62,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class TableStatistics:
     """What a table holds: its rows, its key checksum, and how many rows changed since the horizon; None: not counted."""
 
     count: int
@@ -135,7 +135,9 @@ class Snapshot:
     def _among(self, table: SourceTable, keys: Collection[int]) -> sql.Composed:
         return sql.SQL("{} = any({}::bigint[])").format(sql.Identifier(table.key), sql.Literal(list(keys)))
 
-    def survey(self, table: SourceTable, horizon: int | None, *, count_changed: Callable[[int], bool]) -> Survey:
+    def statistics(
+        self, table: SourceTable, horizon: int | None, *, count_changed: Callable[[int], bool]
+    ) -> TableStatistics:
         """Count the rows of `table`; without a `horizon` every row counts as changed.
 
         Parameters
@@ -151,9 +153,9 @@ class Snapshot:
         with explained(f"table {table.name}"):
             count, checksum = self._row(total)
             if horizon is None or not count_changed(count):
-                return Survey(count, checksum, count if horizon is None else None)
+                return TableStatistics(count, checksum, count if horizon is None else None)
             changed = sql.SQL("select count(*) from {} where {}").format(self._table(table), _changed_since(horizon))
-            return Survey(count, checksum, self._row(changed)[0])
+            return TableStatistics(count, checksum, self._row(changed)[0])
 
     def copy(
         self,

@@ -34,7 +34,7 @@ def check_custody(warehouse: Warehouse, processed: Bucket) -> int:
     shown = find_publication(processed, custody.last)
     following = None if shown else next(publications_after(processed, custody.last), None)
     lake = shown or following or _newest(processed)
-    here = Owner(lake.lake if lake else "", processed.name, warehouse.places.schema)
+    here = Owner(lake.lake if lake else "", processed.name, warehouse.naming.schema)
     check_newest(custody, here, shown, following)
     return custody.last
 

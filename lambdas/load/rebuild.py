@@ -63,7 +63,7 @@ class Rebuild:
     ) -> None:
         self._warehouse = warehouse
         self._run = warehouse.connection.execute
-        self._places = warehouse.places
+        self._naming = warehouse.naming
         self._lake = lake
         self._listing = listing
         self._owner = owner
@@ -122,27 +122,27 @@ class Rebuild:
             self._lock()
             shown = self._check_ledger()
             for table in LISTED_TABLES.values():
-                self._run(sql.SQL("analyze {}").format(self._places.rebuilt(table)))
+                self._run(sql.SQL("analyze {}").format(self._naming.rebuilt(table)))
             self._exchange_rows()
             self._exchange_ledger()
-            self._run(sql.SQL("delete from {}").format(self._places.own(VERIFICATION)))
-            Reconciliation(self._warehouse.connection, self._places, newest, is_first=False).check()
+            self._run(sql.SQL("delete from {}").format(self._naming.own(VERIFICATION)))
+            Reconciliation(self._warehouse.connection, self._naming, newest, is_first=False).check()
             last = newest.batch
             for publication in later:
                 if publication.first > shown:
                     break
                 check_follows(publication, last)
                 self._warehouse.ledger.record(publication)
-                reconciliation = Reconciliation(self._warehouse.connection, self._places, publication, is_first=False)
+                reconciliation = Reconciliation(self._warehouse.connection, self._naming, publication, is_first=False)
                 write_publication(self._warehouse, self._lake, publication, reconciliation)
                 last = publication.batch
             if self._owner.lake or self._check is None:
                 self._warehouse.ledger.bind(self._owner)
             for table in LISTED_TABLES.values():
-                self._run(sql.SQL("drop table {}").format(self._places.rebuilt(table)))
+                self._run(sql.SQL("drop table {}").format(self._naming.rebuilt(table)))
             for name in (BATCH, BATCH_TABLE):
                 self._run(sql.SQL("drop table {}").format(self._ledger(name)))
-            self._run(sql.SQL("delete from {}").format(self._places.own(REBUILD_FILE)))
+            self._run(sql.SQL("delete from {}").format(self._naming.own(REBUILD_FILE)))
         return last
 
     def _lock(self) -> None:
@@ -156,20 +156,20 @@ class Rebuild:
         return custody.last
 
     def _ledger(self, name: str) -> sql.Identifier:
-        return self._places.own(f"rebuild_{name}")
+        return self._naming.own(f"rebuild_{name}")
 
     def _begin(self, table: StarTable) -> None:
         """Create the table to be filled, or empty it when a file is in it that is not listed any more.
 
         One that an earlier release began, with other columns, is begun again too.
         """
-        target, files = self._places.rebuilt(table), self._places.own(REBUILD_FILE)
+        target, files = self._naming.rebuilt(table), self._naming.own(REBUILD_FILE)
         is_other = self._columns(target) != [*table.column_names, _BATCH_ID.name]
         if is_other:
             self._run(sql.SQL("drop table if exists {}").format(target))
         self._run(
             sql.SQL("create unlogged table if not exists {} as select {}, 0 as {} from {} with no data").format(
-                target, names(table.column_names), sql.Identifier(_BATCH_ID.name), self._places.table(table)
+                target, names(table.column_names), sql.Identifier(_BATCH_ID.name), self._naming.table(table)
             )
         )
         listed = [self._copied_as(file) for file in self._listing.tables[table.name]]
@@ -184,11 +184,11 @@ class Rebuild:
     def _begin_ledger(self, publications_after: Callable[[int], Iterable[Publication]]) -> None:
         """Create the ledger to be filled, or empty it when what is in it is not of this lake's publications."""
         for name in (BATCH, BATCH_TABLE):
-            if self._columns(self._ledger(name)) != self._columns(self._places.own(name)):
+            if self._columns(self._ledger(name)) != self._columns(self._naming.own(name)):
                 self._run(sql.SQL("drop table if exists {}").format(self._ledger(name)))
             self._run(
                 sql.SQL("create unlogged table if not exists {} (like {} including defaults)").format(
-                    self._ledger(name), self._places.own(name)
+                    self._ledger(name), self._naming.own(name)
                 )
             )
         begun = self._warehouse.ledger.newest_in(self._ledger(BATCH))
@@ -212,11 +212,11 @@ class Rebuild:
         return f"{self._lake.bucket}/{file.key}"
 
     def _copy(self, table: StarTable, file: DataFile) -> None:
-        files, name = self._places.own(REBUILD_FILE), self._copied_as(file)
+        files, name = self._naming.own(REBUILD_FILE), self._copied_as(file)
         if self._run(sql.SQL("select 1 from {} where key = %s").format(files), (name,)).fetchone():
             return
         received = self._warehouse.copy(
-            table, self._places.rebuilt(table), self._lake.rows(table, [file], further=[_BATCH_ID.name]), [_BATCH_ID]
+            table, self._naming.rebuilt(table), self._lake.rows(table, [file], further=[_BATCH_ID.name]), [_BATCH_ID]
         )
         if received != file.rows:
             raise ReconciliationError(
@@ -246,35 +246,35 @@ class Rebuild:
 
     def _exchange_rows(self) -> None:
         """Rows that differ leave, facts first; those that are missing come, dimensions first; then keys that are gone leave."""
-        places = self._places
+        naming = self._naming
         for table in FACTS:
-            self._run(delete_others(table, places, places.rebuilt(table)))
+            self._run(delete_others(table, naming, naming.rebuilt(table)))
         for table in STAR_TABLES.values():
-            bring = insert_missing if table.kind is Kind.FACT else upsert
-            self._run(bring(table, places, places.rebuilt(table)))
+            apply = insert_missing if table.kind is Kind.FACT else upsert
+            self._run(apply(table, naming, naming.rebuilt(table)))
         for table in STAR_TABLES.values():
             if table.kind is not Kind.FACT and table != DIM_DATE:  # a longer calendar is nobody's fault
-                self._run(delete_keys(table, places, places.rebuilt(table)))
+                self._run(delete_keys(table, naming, naming.rebuilt(table)))
         for table in HISTORIES.values():
-            self._run(sql.SQL("delete from {}").format(places.table(table)))
+            self._run(sql.SQL("delete from {}").format(naming.table(table)))
             self._run(
                 sql.SQL("insert into {target} ({columns}) select {columns} from {source}").format(
-                    target=places.table(table), columns=names(table.column_names), source=places.rebuilt(table)
+                    target=naming.table(table), columns=names(table.column_names), source=naming.rebuilt(table)
                 )
             )
 
     def _exchange_ledger(self) -> None:
-        places, batch = self._places, self._places.own(BATCH)
+        naming, batch = self._naming, self._naming.own(BATCH)
         self._run(
             sql.SQL(
                 "update {} n set loaded_at = o.loaded_at from {} o "
                 "where o.batch = n.batch and o.snapshot_time = n.snapshot_time"
             ).format(self._ledger(BATCH), batch)
         )
-        for emptied in (places.table(SOURCE_DELETION), places.own(BATCH_TABLE), batch):
+        for emptied in (naming.table(SOURCE_DELETION), naming.own(BATCH_TABLE), batch):
             self._run(sql.SQL("delete from {}").format(emptied))
         for name in (BATCH, BATCH_TABLE):
-            self._run(sql.SQL("insert into {} select * from {}").format(self._places.own(name), self._ledger(name)))
+            self._run(sql.SQL("insert into {} select * from {}").format(self._naming.own(name), self._ledger(name)))
         for table in STAR_TABLES.values():
             if table.source:
-                self._run(rebuilt_deletions(table, places))
+                self._run(rebuilt_deletions(table, naming))

@@ -17,7 +17,7 @@ from contracts.tables.lake import SOURCE_DELETION
 from contracts.tables.star import DIM_DATE, STAR_TABLES
 from contracts.tables.table import Kind, StarTable
 from lambdas.errors import ReconciliationError
-from lambdas.load.warehouse.naming import BATCH_TABLE, VERIFICATION, Places
+from lambdas.load.warehouse.naming import BATCH_TABLE, VERIFICATION, Naming
 from lambdas.load.warehouse.statements import Ranges, among, current_keys, missing_keys, new_keys, summed
 
 #: A table of so many keys is counted in a fraction of a second.
@@ -52,24 +52,24 @@ class Reconciliation:
     """
 
     def __init__(
-        self, connection: psycopg.Connection[Any], places: Places, publication: Publication, *, is_first: bool
+        self, connection: psycopg.Connection[Any], naming: Naming, publication: Publication, *, is_first: bool
     ) -> None:
         self._connection = connection
-        self._places = places
+        self._naming = naming
         self._publication = publication
         self._before = {} if is_first else self._figures_before()
         self._is_first = is_first
         self._verified = self._verified_today()
-        self._brought: dict[str, Figures] = {}
+        self._new: dict[str, Figures] = {}
 
-    def counts_what_is_brought(self, table: StarTable) -> bool:
+    def counts_new_keys(self, table: StarTable) -> bool:
         """Tell whether what the batch brings to a table must be counted, because the whole is not going to be."""
         return not self._is_counted_whole(table)
 
-    def bring(self, table: StarTable, rows: sql.Composable) -> None:
+    def count_new_keys(self, table: StarTable, rows: sql.Composable) -> None:
         """Count what the batch makes current; of a dimension before it is brought in, of a fact after."""
-        told = self._publication.tables[table.name]
-        self._brought[table.name] = self._summed(new_keys(table, self._places, rows, told.first_record_id))
+        expected = self._publication.tables[table.name]
+        self._new[table.name] = self._summed(new_keys(table, self._naming, rows, expected.first_record_id))
 
     def check(self) -> None:
         """Compare every table with the publication.
@@ -80,17 +80,17 @@ class Reconciliation:
             Naming table, figures and keys.
         """
         for name, table in STAR_TABLES.items():
-            told = self._publication.tables[name]
+            expected = self._publication.tables[name]
             if self._is_counted_whole(table):
-                found = self._current(table, told)
+                found = self._current(table, expected)
                 if table.kind is Kind.FACT:
                     self._check_records(table)
-            elif name in self._brought:
-                found = self._before.get(name, Figures(0, 0)) + self._brought[name]
+            elif name in self._new:
+                found = self._before.get(name, Figures(0, 0)) + self._new[name]
             else:
                 continue
-            if found != Figures(told.current_keys, told.key_checksum):
-                raise ReconciliationError(self._message(table, told, found))
+            if found != Figures(expected.current_keys, expected.key_checksum):
+                raise ReconciliationError(self._message(table, expected, found))
             if self._is_first or self._is_counted_whole(table):  # what was brought to an empty table is the whole
                 self._remember(name)
 
@@ -99,13 +99,13 @@ class Reconciliation:
             sql.SQL(
                 "insert into {} as v (table_name, batch) values (%s, %s) on conflict (table_name) do update "
                 "set batch = excluded.batch, verified_at = clock_timestamp()"
-            ).format(self._places.own(VERIFICATION)),
+            ).format(self._naming.own(VERIFICATION)),
             (name, self._publication.batch),
         )
 
     def _is_counted_whole(self, table: StarTable) -> bool:
-        told = self._publication.tables[table.name]
-        if table == DIM_DATE or told.current_keys <= FULL_CHECK_KEYS or told.deleted:
+        expected = self._publication.tables[table.name]
+        if table == DIM_DATE or expected.current_keys <= FULL_CHECK_KEYS or expected.deleted:
             return True
         if self._is_first:
             return False
@@ -117,7 +117,7 @@ class Reconciliation:
                 "select n, t.current_keys, t.key_checksum from unnest(%s::text[]) n cross join lateral (select current_keys, "
                 "key_checksum from {} where table_name = n and batch < %s order by batch desc limit 1) t "
                 "where t.current_keys is not null"
-            ).format(self._places.own(BATCH_TABLE)),
+            ).format(self._naming.own(BATCH_TABLE)),
             (list(STAR_TABLES), self._publication.batch),
         )
         return {name: Figures(int(keys), int(checksum)) for name, keys, checksum in rows}
@@ -125,19 +125,19 @@ class Reconciliation:
     def _verified_today(self) -> set[str]:
         rows = self._connection.execute(
             sql.SQL("select table_name from {} where verified_at > clock_timestamp() - interval '1 day'").format(
-                self._places.own(VERIFICATION)
+                self._naming.own(VERIFICATION)
             )
         )
         return {name for (name,) in rows}
 
-    def _current(self, table: StarTable, told: TablePublication) -> Figures:
-        return self._summed(current_keys(table, self._places, self._known(table, told)))
+    def _current(self, table: StarTable, expected: TablePublication) -> Figures:
+        return self._summed(current_keys(table, self._naming, self._known(table, expected)))
 
-    def _known(self, table: StarTable, told: TablePublication) -> Ranges:
+    def _known(self, table: StarTable, expected: TablePublication) -> Ranges:
         """Return the ranges in which the lake has keys of a table; of its calendar, exactly its days."""
         if table == DIM_DATE and self._publication.calendar is not None:
             return self._publication.calendar
-        return ((told.lowest_key, told.highest_key),) if told.lowest_key <= told.highest_key else ()
+        return ((expected.lowest_key, expected.highest_key),) if expected.lowest_key <= expected.highest_key else ()
 
     def _summed(self, keys: sql.Composed) -> Figures:
         row = self._connection.execute(sql.SQL("select {} from ({}) k").format(summed("k"), keys)).fetchone()
@@ -145,9 +145,9 @@ class Reconciliation:
 
     def _check_records(self, table: StarTable) -> None:
         """Compare a fact's records with the ledger: a lost older version does not change what is current."""
-        places = {
-            "batch_table": self._places.own(BATCH_TABLE),
-            "fact": self._places.table(table),
+        naming = {
+            "batch_table": self._naming.own(BATCH_TABLE),
+            "fact": self._naming.table(table),
             "record": sql.Identifier(table.record_id),
             "name": sql.Literal(table.name),
         }
@@ -155,7 +155,7 @@ class Reconciliation:
             sql.SQL(
                 "select (select count(*) from {fact}), "
                 "(select coalesce(sum(inserted + updated), 0) from {batch_table} where table_name = {name})"
-            ).format(**places)
+            ).format(**naming)
         ).fetchone()
         if row is None or row[0] == row[1]:
             return
@@ -165,42 +165,42 @@ class Reconciliation:
                 "(select count(*) as records from {fact} where {record} between t.first_record_id and t.last_record_id) f "
                 "where t.table_name = {name} and t.inserted + t.updated > 0 and t.inserted + t.updated <> f.records "
                 "order by t.batch limit {limit}"
-            ).format(**places, limit=sql.Literal(NAMED))
+            ).format(**naming, limit=sql.Literal(NAMED))
         ).fetchall()
-        named = ", ".join(f"batch {batch} has {found} of {told}" for batch, told, found in batches)
+        named = ", ".join(f"batch {batch} has {found} of {expected}" for batch, expected, found in batches)
         raise ReconciliationError(
-            f"Batch {self._publication.batch}, table {self._places.name(table)}: it holds {row[0]} records, and the batches "
+            f"Batch {self._publication.batch}, table {self._naming.name(table)}: it holds {row[0]} records, and the batches "
             f"brought {row[1]}: {named or 'some belong to no batch'}. Somebody else has written to the table. Rolled back; "
             f"rebuild the warehouse."
         )
 
-    def _message(self, table: StarTable, told: TablePublication, found: Figures) -> str:
+    def _message(self, table: StarTable, expected: TablePublication, found: Figures) -> str:
         return (
-            f"Batch {self._publication.batch}, table {self._places.name(table)}: the warehouse would show {found}, the lake "
-            f"published {Figures(told.current_keys, told.key_checksum)}. {self._differing(table, told)}Rolled back. If somebody "
-            f"else has written to the table, rebuild the warehouse; it takes everything from the lake."
+            f"Batch {self._publication.batch}, table {self._naming.name(table)}: the warehouse would show {found}, the lake "
+            f"published {Figures(expected.current_keys, expected.key_checksum)}. {self._differing(table, expected)}Rolled back. "
+            f"If somebody else has written to the table, rebuild the warehouse; it takes everything from the lake."
         )
 
-    def _differing(self, table: StarTable, told: TablePublication) -> str:
-        known = self._known(table, told)
-        current = current_keys(table, self._places, known)
+    def _differing(self, table: StarTable, expected: TablePublication) -> str:
+        known = self._known(table, expected)
+        current = current_keys(table, self._naming, known)
         deleted = sql.SQL("select source_key from {} where source_table = {}").format(
-            self._places.table(SOURCE_DELETION), sql.Literal(table.source)
+            self._naming.table(SOURCE_DELETION), sql.Literal(table.source)
         )
-        found = self._current(table, told)
+        found = self._current(table, expected)
         present = sql.SQL("{} union all {}").format(current, deleted)
         missing = self._keys(missing_keys(known, present, NAMED + 1)) if known else []
         outside = self._keys(sql.SQL("select key from ({}) k where not {}").format(current, among(known)))
-        surplus = found.keys - len(outside) - told.current_keys
+        surplus = found.keys - len(outside) - expected.current_keys
         if not outside and surplus == 1 and not missing:
             outside = self._keys(
                 sql.SQL("select key from ({}) k where {} = {}").format(
-                    current, sql.SQL(mix_sql("key")), sql.Literal(found.checksum - told.key_checksum)
+                    current, sql.SQL(mix_sql("key")), sql.Literal(found.checksum - expected.key_checksum)
                 )
             )
         text = ""
         if missing:
-            exact = len(missing) == told.current_keys - (found.keys - len(outside)) and len(missing) <= NAMED
+            exact = len(missing) == expected.current_keys - (found.keys - len(outside)) and len(missing) <= NAMED
             text += f"{'Missing' if exact else 'Missing, or never used'}: {self._listed(table, missing)}. "
         if outside:
             text += f"Unknown to the lake: {self._listed(table, outside)}. "

@@ -76,14 +76,14 @@ def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> Load
         _confirm(processed, last)
     if waits and not last:  # the other load let nobody look into the ledger
         last = newest_load_number(processed)
-    held, wanted = reported_by_the_lake(ingestion, processed)
-    metrics.add_metric(ROWS_QUARANTINED, MetricUnit.Count, held)
+    quarantined, wanted = reported_by_the_lake(ingestion, processed)
+    metrics.add_metric(ROWS_QUARANTINED, MetricUnit.Count, quarantined)
     return LoadAnswer(
         loaded=tuple(loaded),
         last=last,
         waits=waits,
         freshness=_freshness(ingestion, last),
-        quarantined=held,
+        quarantined=quarantined,
         keys_wanted=wanted,
         wanted=len(wanted),
     )

@@ -46,6 +46,6 @@ def open_warehouse(settings: LoadSettings) -> Iterator[Warehouse]:
     )
     with closing(connection):
         connection.autocommit = True
-        warehouse = Warehouse(connection, settings.places, settings.limits)
+        warehouse = Warehouse(connection, settings.naming, settings.limits)
         warehouse.prepare()
         yield warehouse

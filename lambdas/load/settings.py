@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.tls import TlsMode
 from lambdas.load.warehouse.limits import Limits
-from lambdas.load.warehouse.naming import Places, ledger_of
+from lambdas.load.warehouse.naming import Naming, ledger_of
 
 
 class LoadSettings(BaseSettings):
@@ -45,10 +45,10 @@ class LoadSettings(BaseSettings):
     idle_seconds: int = Field(default=120, ge=1)
 
     @property
-    def places(self) -> Places:
+    def naming(self) -> Naming:
         """Where the warehouse's tables stand."""
         ledger = self.ledger_schema or ledger_of(self.warehouse_schema)
-        return Places(self.warehouse_schema, ledger, self.warehouse_purchase_orders)
+        return Naming(self.warehouse_schema, ledger, self.warehouse_purchase_orders)
 
     @property
     def limits(self) -> Limits:

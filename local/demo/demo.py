@@ -14,7 +14,7 @@ from rich.table import Table
 from local import batches
 from local.demo import oracle
 from local.home import Home
-from local.platform import Wishes, destroy, up
+from local.platform import Options, destroy, up
 from local.query import query
 from local.servers.emulator_process import client
 from local.simulator.day import business_day
@@ -45,7 +45,7 @@ class Demo:
     def run(self) -> None:
         """Tell the story; the proofs are kept in `proofs`."""
         with self._console.status("starting") as status:
-            self._platform = up(self._home, Wishes(), lambda message: status.update(message))
+            self._platform = up(self._home, Options(), lambda message: status.update(message))
         self._say("The platform is up: two PostgreSQL servers and the deployed CDK app on 127.0.0.1.")
         self._batch("everything, the first time")
         with self._source() as connection:

@@ -211,7 +211,7 @@ def test_a_batch_that_no_load_confirms_raises_an_alarm_and_a_quiet_source_does_n
             "AlarmName": "totesys-prod-not-fresh",
             "Threshold": 1800,
             "TreatMissingData": "notBreaching",
-            "MetricName": "Unconfirmed",
+            "MetricName": "OldestUnloadedBatchAge",
             "Dimensions": [{"Name": "service", "Value": "totesys-prod-extract"}],
         },
     )

@@ -22,8 +22,8 @@ GOOD = {
     "Maintain": {},
     "Replay": {},
     "Rebuild": {"done": True, "last": 2},
-    "Tell": {"MessageId": "1"},
-    "TellWhatWasAsked": {"MessageId": "1"},
+    "Notify": {"MessageId": "1"},
+    "NotifyWhatWasAsked": {"MessageId": "1"},
 }
 FAILED_TRANSFORM = ["CheckPending", "Transform", "LoadWhatIsPublished"]
 
@@ -73,12 +73,12 @@ def test_g6_key_lists_are_asked_for_when_the_lake_shows_keys_that_the_source_has
 def test_g3_a_batch_that_cannot_be_brought_in_has_everything_read_once(run, error):
     failure = job_failure(f"{error}: Batch 2, table payment: 'a' \"b\" {{c}}.")
     walk = run(Transform=failure)
-    assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "TellWhatWasAsked"]
+    assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "NotifyWhatWasAsked"]
     (asked,) = walk.parameters("AskForEverything")
     assert (
         asked["Payload"] == {"trigger": "reconciliation", "read": "everything"} and "Extract" in asked["FunctionName"]
     )
-    (told,) = walk.parameters("TellWhatWasAsked")
+    (told,) = walk.parameters("NotifyWhatWasAsked")
     assert told["TopicArn"].endswith(":totesys-prod-alarms")
     assert f"Execution {EXECUTION} failed. States.TaskFailed: {failure.cause}" in told["Message"]
     assert "full reading of the source was asked for" in told["Message"]
@@ -99,7 +99,7 @@ def test_g3_everything_is_not_asked_for_again_while_a_full_batch_waits(run):
     walk = run(
         CheckPending={**PENDING, "full_pending": True}, Transform=job_failure("LakeReconciliationError: keys differ")
     )
-    assert walk.tasks == [*FAILED_TRANSFORM, "Tell"] and walk.failure.error == "States.TaskFailed"
+    assert walk.tasks == [*FAILED_TRANSFORM, "Notify"] and walk.failure.error == "States.TaskFailed"
 
 
 @pytest.mark.parametrize(
@@ -113,28 +113,28 @@ def test_g3_everything_is_not_asked_for_again_while_a_full_batch_waits(run):
 )
 def test_an_error_that_a_full_batch_does_not_mend_is_only_told(run, message):
     walk = run(Transform=job_failure(message))
-    assert walk.tasks == [*FAILED_TRANSFORM, "Tell"]
-    assert message in walk.parameters("Tell")[0]["Message"] and message in walk.failure.cause
+    assert walk.tasks == [*FAILED_TRANSFORM, "Notify"]
+    assert message in walk.parameters("Notify")[0]["Message"] and message in walk.failure.cause
 
 
 def test_a_survey_of_an_earlier_release_asks_for_nothing(run):
     survey = {name: value for name, value in PENDING.items() if name != "full_pending"}
     walk = run(CheckPending=survey, Transform=job_failure("LakeReconciliationError: keys differ"))
-    assert walk.tasks == [*FAILED_TRANSFORM, "Tell"]
+    assert walk.tasks == [*FAILED_TRANSFORM, "Notify"]
 
 
 def test_a_warehouse_that_is_down_does_not_keep_the_lake_from_being_mended(run):
     failure = job_failure("IngestionDamagedError: a part is missing")
     walk = run(Transform=failure, LoadWhatIsPublished=Failure("DatabaseUnreachableError", "{}"))
-    assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "TellWhatWasAsked"]
+    assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "NotifyWhatWasAsked"]
     assert walk.failure.cause == failure.cause
 
 
 def test_a_source_that_cannot_be_read_either_does_not_hide_the_jobs_error(run):
     failure = job_failure("IngestionDamagedError: a part is missing")
     walk = run(Transform=failure, AskForEverything=Failure("LoginRefusedError", "{}"))
-    assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "Tell"]
-    assert "a part is missing" in walk.parameters("Tell")[0]["Message"] and walk.failure.cause == failure.cause
+    assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "Notify"]
+    assert "a part is missing" in walk.parameters("Notify")[0]["Message"] and walk.failure.cause == failure.cause
 
 
 @pytest.mark.parametrize(("mode", "take_over"), [("rebuild", False), ("take_over", True)])
@@ -172,21 +172,25 @@ WAYS = {
 def test_every_failure_is_told_and_fails_the_execution_with_its_own_error(run, state, event):
     wants = {"Load": {**LOADED, "keys_wanted": ["payment"], "wanted": 1}} if state == "AskForKeys" else {}
     walk = run(event, **wants, **{state: Failure("SomeError", "the cause")})
-    (told,) = walk.parameters("Tell")
+    (told,) = walk.parameters("Notify")
     assert "SomeError: the cause" in told["Message"] and told["Subject"] == "totesys-prod-publish failed"
     assert (walk.failure.error, walk.failure.cause) == ("SomeError", "the cause")
 
 
-@pytest.mark.parametrize("failing", ["Tell", "TellWhatWasAsked"])
+@pytest.mark.parametrize("failing", ["Notify", "NotifyWhatWasAsked"])
 def test_a_topic_that_fails_hides_no_error(run, failing):
-    message = "IngestionDamagedError: x" if failing == "TellWhatWasAsked" else "TransformError: x"
+    message = "IngestionDamagedError: x" if failing == "NotifyWhatWasAsked" else "TransformError: x"
     walk = run(Transform=job_failure(message), **{failing: Failure("SnsError", "no")})
     assert walk.tasks[-1] == failing and message in walk.failure.cause
 
 
 def test_every_state_is_on_a_way_that_a_test_walks(machine):
     tasks = {name for name, state in machine["States"].items() if state["Type"] == "Task"}
-    assert tasks == GOOD.keys() == WAYS.keys() | {"LoadWhatIsPublished", "AskForEverything", "Tell", "TellWhatWasAsked"}
+    assert (
+        tasks
+        == GOOD.keys()
+        == WAYS.keys() | {"LoadWhatIsPublished", "AskForEverything", "Notify", "NotifyWhatWasAsked"}
+    )
     reachable, ahead = set(), {machine["StartAt"]}
     while ahead:
         name = ahead.pop()

@@ -39,7 +39,7 @@ def test_a_batch_that_took_the_place_of_damaged_ones_is_described_by_its_own_man
         (pipeline.processed, publication_key(3), taken.to_json()),
     ):
         pipeline.s3.put_object(Bucket=bucket, Key=key, Body=body)
-    places = {"ingestion_bucket": pipeline.ingestion, "processed_bucket": pipeline.processed}
-    platform = {"endpoint": pipeline.servers.endpoint, "region": REGION, **places}
+    naming = {"ingestion_bucket": pipeline.ingestion, "processed_bucket": pipeline.processed}
+    platform = {"endpoint": pipeline.servers.endpoint, "region": REGION, **naming}
     described = describe(platform, 3, {})
     assert described["batch"] == 3 and described["tables"]["fact_sales_order"]["rows_read"] == 7

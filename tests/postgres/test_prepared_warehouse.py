@@ -5,7 +5,7 @@ import pytest
 from psycopg import sql
 
 from lambdas.errors import PrivilegeError, WarehouseSchemaError
-from lambdas.load.warehouse.naming import Places, ledger_of
+from lambdas.load.warehouse.naming import Naming, ledger_of
 from tests.support.lake import FakeLake
 from tests.support.publications import dump, publish_some, use_warehouse
 from tools.warehouse_script import render
@@ -69,11 +69,11 @@ def test_a_missing_privilege_is_explained(pipeline, lake):
         pipeline.load()
 
 
-def _least_privileged(pipeline, places, role):
+def _least_privileged(pipeline, naming, role):
     """Run the script in the warehouse, and let the load log in as the role that it made."""
     with psycopg.connect(pipeline.warehouse_url) as connection:
         connection.execute("revoke create on schema public from public")
-        connection.execute(render(places, role))
+        connection.execute(render(naming, role))
         connection.execute(f"alter role {role} password 'pw'")
     owner = pipeline.warehouse_url
     use_warehouse(pipeline, owner.replace("postgres:secret-warehouse", f"{role}:pw"))
@@ -87,7 +87,7 @@ def test_the_login_that_the_script_makes_suffices(pipeline, lake, monkeypatch, s
     monkeypatch.setenv("WAREHOUSE_SCHEMA", schema)
     monkeypatch.setenv("WAREHOUSE_PURCHASE_ORDERS", purchase_orders)
     ledger = ledger_of(schema)
-    owner = _least_privileged(pipeline, Places(schema, ledger, purchase_orders), f"load_{pipeline.database}")
+    owner = _least_privileged(pipeline, Naming(schema, ledger, purchase_orders), f"load_{pipeline.database}")
     publish_some(lake)
     assert pipeline.load()["loaded"] == [1, 2, 3]
     lake.list_files()
@@ -104,7 +104,7 @@ def test_the_login_that_the_script_makes_suffices(pipeline, lake, monkeypatch, s
 
 
 def test_privileges_that_are_missing_are_named(pipeline, lake):
-    owner = _least_privileged(pipeline, Places("public", "etl"), f"load_{pipeline.database}")
+    owner = _least_privileged(pipeline, Naming("public", "etl"), f"load_{pipeline.database}")
     with psycopg.connect(owner) as connection:
         connection.execute(f"revoke update on dim_staff from load_{pipeline.database}")
         connection.execute(f"revoke delete on fact_payment from load_{pipeline.database}")
@@ -114,7 +114,7 @@ def test_privileges_that_are_missing_are_named(pipeline, lake):
 
 
 def test_the_other_name_of_purchase_orders_is_suggested(pipeline, lake):
-    _least_privileged(pipeline, Places("public", "etl", "fact_purchase_order"), f"load_{pipeline.database}")
+    _least_privileged(pipeline, Naming("public", "etl", "fact_purchase_order"), f"load_{pipeline.database}")
     lake.publish({"dim_staff": STAFF})
     with pytest.raises(PrivilegeError, match=r"lacks fact_purchase_orders.*set warehouse_purchase_orders"):
         pipeline.load()
@@ -122,7 +122,7 @@ def test_the_other_name_of_purchase_orders_is_suggested(pipeline, lake):
 
 def test_a_prepared_table_without_its_key_is_named(pipeline, lake):
     with psycopg.connect(pipeline.warehouse_url) as connection:
-        connection.execute(render(Places("public", "etl"), f"load_{pipeline.database}"))
+        connection.execute(render(Naming("public", "etl"), f"load_{pipeline.database}"))
         connection.execute("alter table dim_staff drop constraint dim_staff_pkey cascade")
         connection.execute("alter table dim_staff alter location set not null")
     lake.publish({"dim_staff": STAFF})
@@ -134,7 +134,7 @@ def test_a_prepared_table_without_its_key_is_named(pipeline, lake):
 
 def test_a_prepared_table_without_a_column_is_named_before_anything_is_made(pipeline, lake):
     with psycopg.connect(pipeline.warehouse_url) as connection:
-        connection.execute(render(Places("public", "etl"), f"load_{pipeline.database}"))
+        connection.execute(render(Naming("public", "etl"), f"load_{pipeline.database}"))
         connection.execute("alter table fact_sales_order drop column units_sold")
     lake.publish({"dim_staff": STAFF})
     with pytest.raises(WarehouseSchemaError, match=r"column fact_sales_order.units_sold is missing"):
@@ -145,7 +145,7 @@ def test_a_prepared_table_without_a_column_is_named_before_anything_is_made(pipe
 def test_narrow_record_ids_and_wide_keys_of_a_prepared_warehouse_are_filled(pipeline, lake):
     """As a warehouse made by hand has them: serial record ids, bigint keys, text, time with milliseconds."""
     with psycopg.connect(pipeline.warehouse_url) as connection:
-        connection.execute(render(Places("public", "etl"), f"load_{pipeline.database}"))
+        connection.execute(render(Naming("public", "etl"), f"load_{pipeline.database}"))
         connection.execute("alter table fact_sales_order alter sales_record_id type integer")
         connection.execute("alter table fact_sales_order alter sales_record_id add generated always as identity")
         connection.execute("alter table fact_sales_order alter units_sold type bigint")
@@ -164,7 +164,7 @@ def test_narrow_record_ids_and_wide_keys_of_a_prepared_warehouse_are_filled(pipe
 
 def test_a_longer_calendar_of_somebody_elses_is_left_alone(pipeline, lake):
     with psycopg.connect(pipeline.warehouse_url) as connection:
-        connection.execute(render(Places("public", "etl"), f"load_{pipeline.database}"))
+        connection.execute(render(Naming("public", "etl"), f"load_{pipeline.database}"))
         connection.execute("insert into dim_date values ('1999-12-31', 1999, 12, 31, 5, 'Friday', 'December', 4)")
     publish_some(lake)
     pipeline.load()

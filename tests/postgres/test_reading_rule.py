@@ -257,8 +257,8 @@ def test_a_transaction_that_holds_the_horizon_back_is_measured(pipeline, capsys)
     def held_back():
         capsys.readouterr()
         pipeline.extract()
-        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"HorizonHeldBack"' in line]
-        return lines[-1]["HorizonHeldBack"][0]
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"HorizonAge"' in line]
+        return lines[-1]["HorizonAge"][0]
 
     assert held_back() == 0
     with psycopg.connect(pipeline.source_url) as holding:

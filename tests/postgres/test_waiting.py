@@ -133,7 +133,7 @@ def test_limits_hold_in_the_outermost_transaction_and_end_with_it(pipeline, lake
     query = "select " + ", ".join(f"current_setting('{name}')" for name in names)
     with psycopg.connect(pipeline.warehouse_url, autocommit=True) as connection:
         before = connection.execute(query).fetchone()
-        warehouse = Warehouse(connection, run.LoadSettings().places, Limits(7, 9))
+        warehouse = Warehouse(connection, run.LoadSettings().naming, Limits(7, 9))
         with warehouse.transaction("all of it"):
             assert connection.execute(query).fetchone() == ("7s", "9s", "30", "10", "3", "60000")
             with warehouse.transaction("a part of it"):

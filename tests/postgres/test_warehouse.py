@@ -171,8 +171,8 @@ def _unconfirmed(pipeline, capsys):
     """What an extraction tells of the oldest batch that no load has confirmed, in seconds."""
     capsys.readouterr()
     pipeline.extract()
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"Unconfirmed":[' in line]
-    return json.loads(line)["Unconfirmed"][0]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"OldestUnloadedBatchAge":[' in line]
+    return json.loads(line)["OldestUnloadedBatchAge"][0]
 
 
 def test_g5_a_batch_that_no_load_confirms_is_told_by_the_extraction(pipeline, lake, capsys):

@@ -138,5 +138,5 @@ def test_g5_a_source_whose_clock_runs_ahead_does_not_hide_a_batch_that_waits(pip
     boto3.client("s3").put_object(Bucket=pipeline.ingestion, Key=manifest_key(1), Body=json.dumps(document))
     capsys.readouterr()
     pipeline.extract()
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"Unconfirmed"' in line]
-    assert 0 < lines[0]["Unconfirmed"][0] < 600
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"OldestUnloadedBatchAge"' in line]
+    assert 0 < lines[0]["OldestUnloadedBatchAge"][0] < 600

@@ -17,7 +17,7 @@ from glue_jobs.errors import LakeReconciliationError, TransformError
 from glue_jobs.lake import retention
 from glue_jobs.lake.tables import Lake
 from glue_jobs.staging import parts
-from glue_jobs.staging.rows import HELD
+from glue_jobs.staging.rows import QUARANTINED
 from glue_jobs.versions import by_join, by_lookup, deletions
 from tests.spark.model import histories
 from tests.spark.model.machine import LakeModel, prepare
@@ -54,7 +54,7 @@ def deletions_are_not_looked_for(patch):
 
 def rows_that_were_held_back_are_forgotten(patch):
     plain = by_lookup.raw_rows
-    patch.setattr(by_lookup, "raw_rows", lambda *a: plain(*a).where(f"not {HELD}"))
+    patch.setattr(by_lookup, "raw_rows", lambda *a: plain(*a).where(f"not {QUARANTINED}"))
 
 
 def what_a_row_refers_to_is_not_looked_for(patch):
@@ -100,7 +100,7 @@ def held_rows_are_read_by_the_publications_snapshot(patch):
     """Maintenance rewrites the lists of files, whether there are several or not, and the snapshot before goes."""
 
     def rows_before(batch, table):
-        rows = batch.place.lake.read(table, batch.before[table.name].snapshot_id)
+        rows = batch.context.lake.read(table, batch.before[table.name].snapshot_id)
         return rows if batch.before[table.name].snapshot_id else rows.where("false")
 
     def rewrite_manifests(lake, table):

@@ -11,7 +11,7 @@ from contracts.tables.lake import LAKE_TABLES
 from contracts.tables.star import FACT_PAYMENT, STAR_TABLES
 from glue_jobs.errors import ConflictError, ReplayError
 from glue_jobs.lake.tables import Lake
-from glue_jobs.maintenance.maintain import gather
+from glue_jobs.maintenance.maintain import compact_small_files
 from tests.support.publications import dump, use_warehouse
 
 
@@ -136,10 +136,10 @@ def test_g3_small_files_that_another_run_replaces_are_left_and_no_row_is_lost(pi
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "_java", late)
         patch.setattr("glue_jobs.maintenance.maintain.LAKE_TABLES", {FACT_PAYMENT.name: FACT_PAYMENT})
-        gather(Lake(spark, pipeline.database, pipeline.processed), lines.append)
+        compact_small_files(Lake(spark, pipeline.database, pipeline.processed), lines.append)
     assert lines == ["fact_payment: a batch has changed what was being brought together; left for the next time"]
     assert len(_paths(pipeline, spark)) == 1
-    gather(Lake(spark, pipeline.database, pipeline.processed), lines.append)
+    compact_small_files(Lake(spark, pipeline.database, pipeline.processed), lines.append)
     _change(pipeline, 51)
     pipeline.run(spark)
     pipeline.assert_equal()

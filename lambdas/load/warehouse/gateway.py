@@ -25,7 +25,7 @@ from lambdas.load.reconciliation import Reconciliation
 from lambdas.load.warehouse.copy_binary import HEADER, TRAILER, encode
 from lambdas.load.warehouse.ledger import Ledger
 from lambdas.load.warehouse.limits import Limits
-from lambdas.load.warehouse.naming import Places
+from lambdas.load.warehouse.naming import Naming
 from lambdas.load.warehouse.prepare import prepare
 from lambdas.load.warehouse.statements import differing_keys, names, stage, undelete, upsert
 
@@ -35,14 +35,14 @@ LOCK = int.from_bytes(b"totesys", "big")
 ANALYZE_ROWS = 100_000
 
 #: What goes away by itself: another session was in the way, or the server or the way to it was gone.
-_PASSING = (
+_TRANSIENT = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     errors.ReadOnlySqlTransaction,
     errors.IdleInTransactionSessionTimeout,
 )
 #: Of those, what stays until somebody does something.
-_LASTING = (errors.DiskFull, errors.ProgramLimitExceeded)
+_PERMANENT = (errors.DiskFull, errors.ProgramLimitExceeded)
 
 
 class Warehouse:
@@ -52,17 +52,17 @@ class Warehouse:
     ----------
     connection
         An open connection in autocommit mode, so that a transaction is exactly what says so.
-    places
+    naming
         Where its tables stand.
     limits
         How long its transactions wait, and are waited for.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any], places: Places, limits: Limits) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], naming: Naming, limits: Limits) -> None:
         self.connection = connection
-        self.places = places
+        self.naming = naming
         self.limits = limits
-        self.ledger = Ledger(connection, places)
+        self.ledger = Ledger(connection, naming)
         self._types: dict[str, dict[str, str]] = {}
 
     def prepare(self) -> None:
@@ -74,7 +74,7 @@ class Warehouse:
             Naming everything that is missing or differs; nothing was changed.
         """
         with self.transaction("the warehouse's schema"):
-            self._types = prepare(self.connection, self.places, self.lock)
+            self._types = prepare(self.connection, self.naming, self.lock)
 
     def last_batch(self) -> int:
         """Return the newest batch in the ledger, or 0."""
@@ -120,7 +120,7 @@ class Warehouse:
         CustodyError, PublicationGapError
             When the ledger is another lake's, or has other batches than this one follows.
         """
-        here = Owner(publication.lake, bucket, self.places.schema)
+        here = Owner(publication.lake, bucket, self.naming.schema)
         with self.transaction(f"batch {publication.batch}"):
             self.lock()
             custody = self.ledger.custody()
@@ -133,7 +133,7 @@ class Warehouse:
             if custody.owner is None:
                 self.ledger.bind(here)
             self.ledger.record(publication)
-            yield Reconciliation(self.connection, self.places, publication, is_first=not custody.last)
+            yield Reconciliation(self.connection, self.naming, publication, is_first=not custody.last)
 
     def write(self, table: StarTable, batches: Iterable[pa.RecordBatch], reconciliation: Reconciliation) -> int:
         """Write rows: facts straight into their table, dimensions by staging and upsert.
@@ -143,32 +143,32 @@ class Warehouse:
         int
             The rows received.
         """
-        target, is_counted = self.places.table(table), reconciliation.counts_what_is_brought(table)
+        target, is_counted = self.naming.table(table), reconciliation.counts_new_keys(table)
         if table.kind is Kind.FACT:
             received = self.copy(table, target, batches)
             self._analyze(target, received)
             if is_counted:
-                reconciliation.bring(table, target)
+                reconciliation.count_new_keys(table, target)
             return received
         staged = sql.Identifier(f"stage_{table.name}")
         self.connection.execute(stage(f"stage_{table.name}", table.column_names, target))
         received = self.copy(table, staged, batches)
         self._analyze(staged, received)
         if is_counted:
-            reconciliation.bring(table, staged)
-        self.connection.execute(upsert(table, self.places, staged))
+            reconciliation.count_new_keys(table, staged)
+        self.connection.execute(upsert(table, self.naming, staged))
         if table.source:  # what is written anew is not deleted any more
-            self.connection.execute(undelete(table, self.places, staged))
+            self.connection.execute(undelete(table, self.naming, staged))
         return received
 
     def replace(self, table: StarTable, batches: Iterable[pa.RecordBatch]) -> int:
         """Make a history's content the given rows; keys whose rows are equal are left alone."""
-        staged, live = sql.Identifier(f"stage_{table.name}"), self.places.table(table)
+        staged, live = sql.Identifier(f"stage_{table.name}"), self.naming.table(table)
         self.connection.execute(stage(f"stage_{table.name}", table.column_names, live))
         received = self.copy(table, staged, batches)
         self.connection.execute(
             sql.SQL("create temporary table {} on commit drop as ").format(sql.Identifier(f"keys_{table.name}"))
-            + differing_keys(table, self.places, staged)
+            + differing_keys(table, self.naming, staged)
         )
         among = sql.SQL("{} in (select key from {})").format(
             sql.Identifier(table.key), sql.Identifier(f"keys_{table.name}")
@@ -189,7 +189,7 @@ class Warehouse:
         int
             The rows received.
         """
-        deletion, staged = self.places.table(SOURCE_DELETION), sql.Identifier("stage_source_deletion")
+        deletion, staged = self.naming.table(SOURCE_DELETION), sql.Identifier("stage_source_deletion")
         self.connection.execute(stage("stage_source_deletion", SOURCE_DELETION.column_names, deletion))
         received = self.copy(SOURCE_DELETION, staged, batches)
         last = {t.source: publication.tables[t.name].last_record_id for t in FACTS}
@@ -225,7 +225,7 @@ class Warehouse:
                     copy.write(encode(rows, types))
                 except ValueError as error:
                     raise WarehouseSchemaError(
-                        f"Table {self.places.name(table)}: {error}. Its transaction was rolled back; alter the column."
+                        f"Table {self.naming.name(table)}: {error}. Its transaction was rolled back; alter the column."
                     ) from None
                 received += rows.num_rows
             copy.write(TRAILER)
@@ -265,7 +265,9 @@ def _explain(error: psycopg.Error, what: str) -> NoReturn:
             f"loaded and the next run goes on."
         ) from None
     kind = (
-        WarehouseBusyError if isinstance(error, _PASSING) and not isinstance(error, _LASTING) else WarehouseWriteError
+        WarehouseBusyError
+        if isinstance(error, _TRANSIENT) and not isinstance(error, _PERMANENT)
+        else WarehouseWriteError
     )
     raise kind(
         f"The warehouse refused {what}: {type(error).__name__} ({error.sqlstate or 'connection lost'}"

@@ -8,7 +8,7 @@ from psycopg import sql
 from contracts.protocol.publication import Publication
 from contracts.tables.star import FACTS, STAR_TABLES
 from lambdas.load.custody import Custody, Entry, Owner
-from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, OWNER, Places
+from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, OWNER, Naming
 from lambdas.load.warehouse.statements import names
 
 _BATCH_COLUMNS = ("batch", "snapshot_time", "published_at", "publication_digest", "lake", "time_zone")
@@ -21,22 +21,22 @@ _TABLE_COLUMNS = (
 class Ledger:
     """The platform's own tables in the warehouse. Every method is called inside a transaction."""
 
-    def __init__(self, connection: psycopg.Connection[Any], places: Places) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], naming: Naming) -> None:
         self._connection = connection
-        self._places = places
+        self._naming = naming
         self._zones: dict[str, str | None] = {"": None}
 
     def custody(self) -> Custody:
         """Return whose the ledger is, and its newest batch."""
         row = self._connection.execute(
-            sql.SQL("select lake, lake_bucket, star_schema from {}").format(self._places.own(OWNER))
+            sql.SQL("select lake, lake_bucket, star_schema from {}").format(self._naming.own(OWNER))
         ).fetchone()
-        newest = self._entry(sql.SQL("order by b.batch desc limit 1"), self._places.own(BATCH))
-        return Custody(self._places.ledger, Owner(*row) if row else None, newest)
+        newest = self._entry(sql.SQL("order by b.batch desc limit 1"), self._naming.own(BATCH))
+        return Custody(self._naming.ledger, Owner(*row) if row else None, newest)
 
     def entry(self, batch: int) -> Entry | None:
         """Return what the ledger has of one batch."""
-        return self._entry(sql.SQL("where b.batch = {}").format(sql.Literal(batch)), self._places.own(BATCH))
+        return self._entry(sql.SQL("where b.batch = {}").format(sql.Literal(batch)), self._naming.own(BATCH))
 
     def newest_in(self, table: sql.Identifier) -> Entry | None:
         """Return the newest batch in a table like that of the ledger."""
@@ -46,14 +46,14 @@ class Ledger:
         """Return the names of the facts that have rows."""
         query = sql.SQL("select exists (select from {})")
         found = {
-            self._places.name(fact): self._connection.execute(query.format(self._places.table(fact))).fetchone()
+            self._naming.name(fact): self._connection.execute(query.format(self._naming.table(fact))).fetchone()
             for fact in FACTS
         }
         return [name for name, row in found.items() if row and row[0]]
 
     def bind(self, owner: Owner) -> None:
         """Make the ledger this lake's; nobody's, when the lake has no name."""
-        table = self._places.own(OWNER)
+        table = self._naming.own(OWNER)
         self._connection.execute(sql.SQL("delete from {}").format(table))
         if owner.lake:
             self._connection.execute(
@@ -69,7 +69,7 @@ class Ledger:
     ) -> None:
         """Write a batch into the ledger, or into tables like those of the ledger."""
         self._insert(
-            batch or self._places.own(BATCH),
+            batch or self._naming.own(BATCH),
             _BATCH_COLUMNS,
             (
                 *(publication.batch, publication.snapshot_time, publication.published_at, publication.digest),
@@ -84,7 +84,7 @@ class Ledger:
             ids = (table.first_record_id, table.last_record_id) if has_records else (None, None)
             figures = (table.inserted, table.updated, table.deleted, table.current_keys, table.key_checksum)
             self._insert(
-                batch_table or self._places.own(BATCH_TABLE), _TABLE_COLUMNS, (publication.batch, name, *figures, *ids)
+                batch_table or self._naming.own(BATCH_TABLE), _TABLE_COLUMNS, (publication.batch, name, *figures, *ids)
             )
 
     def _insert(self, table: sql.Identifier, columns: tuple[str, ...], values: tuple[Any, ...]) -> None:

@@ -6,7 +6,7 @@ from psycopg import sql
 
 from contracts.tables.lake import HISTORIES, SOURCE_DELETION
 from lambdas.load.warehouse.ddl import Statement, create_table, create_versions_index
-from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, MIGRATION, OWNER, REBUILD_FILE, VERIFICATION, Places
+from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, MIGRATION, OWNER, REBUILD_FILE, VERIFICATION, Naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +18,20 @@ class Migration:
     statements: tuple[Statement, ...]
 
 
-def create_list_of_migrations(places: Places) -> Statement:
+def create_list_of_migrations(naming: Naming) -> Statement:
     """Return the statement that creates the list of what was applied."""
     return sql.SQL(
         "create table if not exists {} (number integer primary key, description varchar not null, "
         "applied_at timestamptz not null default clock_timestamp())"
-    ).format(places.own(MIGRATION))
+    ).format(naming.own(MIGRATION))
 
 
-def migrations(places: Places) -> list[Migration]:
+def migrations(naming: Naming) -> list[Migration]:
     """Return every change of the platform's own tables, in order.
 
     A released one is never edited: what changes later is another one.
     """
-    batch, batch_table, deletion = places.own(BATCH), places.own(BATCH_TABLE), places.table(SOURCE_DELETION)
+    batch, batch_table, deletion = naming.own(BATCH), naming.own(BATCH_TABLE), naming.table(SOURCE_DELETION)
     ledger = [
         sql.SQL(
             "create table if not exists {} (batch integer primary key, snapshot_time timestamptz not null, "
@@ -61,16 +61,16 @@ def migrations(places: Places) -> list[Migration]:
         sql.SQL(
             "create table if not exists {} (table_name varchar primary key, batch integer not null, "
             "verified_at timestamptz not null default clock_timestamp())"
-        ).format(places.own(VERIFICATION)),
+        ).format(naming.own(VERIFICATION)),
     ]
     histories = []
     for table in HISTORIES.values():
-        histories.append(create_table(places, table))
-        histories.append(create_versions_index(places, table, "valid_from"))
+        histories.append(create_table(naming, table))
+        histories.append(create_versions_index(naming, table, "valid_from"))
     # Unlogged together with their progress: what a crash of the server empties, it empties as a whole.
     rebuild = [
         sql.SQL("create unlogged table if not exists {} (table_name varchar, key varchar, primary key (key))").format(
-            places.own(REBUILD_FILE)
+            naming.own(REBUILD_FILE)
         )
     ]
     custody = [
@@ -81,9 +81,9 @@ def migrations(places: Places) -> list[Migration]:
         sql.SQL(
             "create table if not exists {} (lake varchar not null, lake_bucket varchar not null, "
             "star_schema varchar not null, since timestamptz not null default clock_timestamp())"
-        ).format(places.own(OWNER)),
+        ).format(naming.own(OWNER)),
         sql.SQL("create unique index if not exists {} on {} ((true))").format(
-            sql.Identifier("owner_is_one"), places.own(OWNER)
+            sql.Identifier("owner_is_one"), naming.own(OWNER)
         ),
     ]
     return [

@@ -36,7 +36,7 @@ def ledger_of(schema: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Naming:
     """Names that differ between warehouses.
 
     Attributes

@@ -14,7 +14,7 @@ from lambdas.errors import PrivilegeError, WarehouseSchemaError
 from lambdas.load.warehouse.ddl import add_column, create_star
 from lambdas.load.warehouse.ledger import Ledger
 from lambdas.load.warehouse.migrations import Migration, create_list_of_migrations, migrations
-from lambdas.load.warehouse.naming import MIGRATION, Places
+from lambdas.load.warehouse.naming import MIGRATION, Naming
 from lambdas.load.warehouse.views import digest, views
 
 Connection = psycopg.Connection[Any]
@@ -32,7 +32,7 @@ _FAMILIES = {
 _PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
-def prepare(connection: Connection, places: Places, lock: Callable[[], None]) -> dict[str, dict[str, str]]:
+def prepare(connection: Connection, naming: Naming, lock: Callable[[], None]) -> dict[str, dict[str, str]]:
     """Create what is missing of schemas, tables and views, apply migrations, and check what is there.
 
     Called in a transaction; `lock` is called before anything is made.
@@ -49,79 +49,79 @@ def prepare(connection: Connection, places: Places, lock: Callable[[], None]) ->
     PrivilegeError
         Naming every privilege that the login lacks; nothing was changed.
     """
-    if _missing(connection, places):
+    if _missing(connection, naming):
         lock()
-        _create_missing(connection, places, _missing(connection, places))
-    if _gained(connection, places):
+        _create_missing(connection, naming, _missing(connection, naming))
+    if _gained(connection, naming):
         lock()
-        _add_columns(connection, places)
-    found = _found_columns(connection, places.schema)
-    _check(connection, places, found)
-    if _pending(connection, places) or _outdated_views(connection, places):
+        _add_columns(connection, naming)
+    found = _found_columns(connection, naming.schema)
+    _check(connection, naming, found)
+    if _pending(connection, naming) or _outdated_views(connection, naming):
         lock()
-        _migrate(connection, places)
-        ledger = Ledger(connection, places)
+        _migrate(connection, naming)
+        ledger = Ledger(connection, naming)
         # views of tables that an empty ledger does not tell of stay as they are
         if ledger.custody().last or not ledger.filled_facts():
-            _show_views(connection, places)
+            _show_views(connection, naming)
     return {
-        table.name: {name: type_ for name, (type_, _, _) in found[places.name(table)].items()}
+        table.name: {name: type_ for name, (type_, _, _) in found[naming.name(table)].items()}
         for table in STAR_TABLES.values()
     }
 
 
-def _missing(connection: Connection, places: Places) -> list[StarTable]:
-    found = _found_columns(connection, places.schema)
-    return [table for table in STAR_TABLES.values() if places.name(table) not in found]
+def _missing(connection: Connection, naming: Naming) -> list[StarTable]:
+    found = _found_columns(connection, naming.schema)
+    return [table for table in STAR_TABLES.values() if naming.name(table) not in found]
 
 
-def _create_missing(connection: Connection, places: Places, missing: list[StarTable]) -> None:
+def _create_missing(connection: Connection, naming: Naming, missing: list[StarTable]) -> None:
     try:
         with connection.transaction():
-            _ensure_schema(connection, places.schema)
+            _ensure_schema(connection, naming.schema)
             for table in missing:
-                for statement in create_star(places, table):
+                for statement in create_star(naming, table):
                     connection.execute(statement)
     except errors.InsufficientPrivilege:
-        names = ", ".join(places.name(table) for table in missing)
+        names = ", ".join(naming.name(table) for table in missing)
         raise PrivilegeError(
-            f"Schema {places.schema} lacks {names}, and the login may not create tables there. Create them (their statements "
+            f"Schema {naming.schema} lacks {names}, and the login may not create tables there. Create them (their statements "
             f"are in docs/sql/create_warehouse.sql), set warehouse_schema to where they are, or, where purchase orders "
             f"stand in fact_purchase_order, set warehouse_purchase_orders. Nothing was loaded."
         ) from None
 
 
-def _gained(connection: Connection, places: Places) -> list[tuple[StarTable, Column]]:
+def _gained(connection: Connection, naming: Naming) -> list[tuple[StarTable, Column]]:
     """Return the columns that tables of an earlier release lack because the contract has gained them since."""
-    stars = _found_columns(connection, places.schema)
-    own = _found_columns(connection, places.ledger)
-    pairs = [(table, stars[places.name(table)]) for table in STAR_TABLES.values()]
+    stars = _found_columns(connection, naming.schema)
+    own = _found_columns(connection, naming.ledger)
+    pairs = [(table, stars[naming.name(table)]) for table in STAR_TABLES.values()]
     pairs += [(table, own[table.name]) for table in HISTORIES.values() if table.name in own]
     return [(table, column) for table, columns in pairs for column in table.columns if column.name not in columns]
 
 
-def _add_columns(connection: Connection, places: Places) -> None:
+def _add_columns(connection: Connection, naming: Naming) -> None:
     """Add the gained columns of the platform's own tables; those of somebody else's are told by the check that follows."""
-    for table, column in _gained(connection, places):
+    for table, column in _gained(connection, naming):
         try:
             with connection.transaction():
-                connection.execute(add_column(places, table, column))
+                connection.execute(add_column(naming, table, column))
         except errors.InsufficientPrivilege:  # only the owner may
             continue
 
 
-def _check(connection: Connection, places: Places, found: dict[str, Columns]) -> None:
-    differences = [text for table in STAR_TABLES.values() for text in _differences(places, table, found)]
-    unique = _unique_columns(connection, places.schema)
+def _check(connection: Connection, naming: Naming, found: dict[str, Columns]) -> None:
+    differences = [text for table in STAR_TABLES.values() for text in _differences(naming, table, found)]
+    unique = _unique_columns(connection, naming.schema)
     for table in STAR_TABLES.values():
-        if (places.name(table), table.primary_key) not in unique:
-            differences.append(f"{places.name(table)}.{table.primary_key} is neither primary key nor unique")
+        if (naming.name(table), table.primary_key) not in unique:
+            differences.append(f"{naming.name(table)}.{table.primary_key} is neither primary key nor unique")
     if differences:
         raise WarehouseSchemaError(
             f"The warehouse differs from the contract: {'; '.join(differences)}. Nothing was loaded. Alter these tables, "
             f"or load into another schema (setting warehouse_schema)."
         )
-    names = {places.table(table).as_string(connection): places.name(table) for table in STAR_TABLES.values()}
+    names = {naming.table(table).as_string(connection): naming.name(table) for table in STAR_TABLES.values()}
     rows = connection.execute(
         "select t, p from unnest(%s::text[]) with ordinality n(t, i) cross join unnest(%s::text[]) with ordinality m(p, j) "
         "where not has_table_privilege(t, p) order by i, j",
@@ -132,8 +132,8 @@ def _check(connection: Connection, places: Places, found: dict[str, Columns]) ->
         raise PrivilegeError(f"The warehouse login lacks {', '.join(lacking)}. Grant it; nothing was loaded.")
 
 
-def _differences(places: Places, table: StarTable, found: dict[str, Columns]) -> list[str]:
-    name, columns = places.name(table), found[places.name(table)]
+def _differences(naming: Naming, table: StarTable, found: dict[str, Columns]) -> list[str]:
+    name, columns = naming.name(table), found[naming.name(table)]
     differences = []
     for column in table.columns:
         if column.name not in columns:
@@ -180,7 +180,7 @@ def _unique_columns(connection: Connection, schema: str) -> set[tuple[str, str]]
     return {(table, column) for table, column in rows}
 
 
-def _pending(connection: Connection, places: Places) -> list[Migration]:
+def _pending(connection: Connection, naming: Naming) -> list[Migration]:
     """Return the migrations to be applied.
 
     Raises
@@ -188,54 +188,54 @@ def _pending(connection: Connection, places: Places) -> list[Migration]:
     WarehouseSchemaError
         When a newer release has been here.
     """
-    known = migrations(places)
-    table = places.own(MIGRATION)
+    known = migrations(naming)
+    table = naming.own(MIGRATION)
     done = 0
     if _one(connection, "select to_regclass(%s) is not null", table.as_string(connection)):
         done = _one(connection, sql.SQL("select coalesce(max(number), 0) from {}").format(table))
     if done > known[-1].number:
         raise WarehouseSchemaError(
-            f"The warehouse's schema {places.ledger} is at migration {done}, this release knows {known[-1].number}. "
+            f"The warehouse's schema {naming.ledger} is at migration {done}, this release knows {known[-1].number}. "
             f"Deploy the release that migrated it, or a newer one. Nothing was loaded."
         )
     return [migration for migration in known if migration.number > done]
 
 
-def _migrate(connection: Connection, places: Places) -> None:
-    _ensure_schema(connection, places.ledger)
-    connection.execute(create_list_of_migrations(places))
-    for migration in _pending(connection, places):
+def _migrate(connection: Connection, naming: Naming) -> None:
+    _ensure_schema(connection, naming.ledger)
+    connection.execute(create_list_of_migrations(naming))
+    for migration in _pending(connection, naming):
         for statement in migration.statements:
             connection.execute(statement)
         connection.execute(
-            sql.SQL("insert into {} (number, description) values (%s, %s)").format(places.own(MIGRATION)),
+            sql.SQL("insert into {} (number, description) values (%s, %s)").format(naming.own(MIGRATION)),
             (migration.number, migration.description),
         )
 
 
-def _view_schema(connection: Connection, places: Places) -> str:
+def _view_schema(connection: Connection, naming: Naming) -> str:
     """Return where views stand: with the star tables, or with the ledger where the login may create nothing there."""
-    may = _one(connection, "select has_schema_privilege(%s, 'CREATE')", places.schema)
-    return places.schema if may else places.ledger
+    may = _one(connection, "select has_schema_privilege(%s, 'CREATE')", naming.schema)
+    return naming.schema if may else naming.ledger
 
 
-def _outdated_views(connection: Connection, places: Places) -> dict[str, sql.SQL]:
+def _outdated_views(connection: Connection, naming: Naming) -> dict[str, sql.SQL]:
     rows = connection.execute(
         "select c.relname, obj_description(c.oid, 'pg_class') from pg_class c where c.relkind = 'v' "
         "and c.relnamespace = to_regnamespace(quote_ident(%s))",
-        (_view_schema(connection, places),),
+        (_view_schema(connection, naming),),
     )
     found = dict(rows.fetchall())
     return {
         name: query
-        for name, query in views(places).items()
+        for name, query in views(naming).items()
         if digest(query.as_string(connection)) not in (found.get(name) or "")
     }
 
 
-def _show_views(connection: Connection, places: Places) -> None:
-    schema = _view_schema(connection, places)
-    for name, query in _outdated_views(connection, places).items():
+def _show_views(connection: Connection, naming: Naming) -> None:
+    schema = _view_schema(connection, naming)
+    for name, query in _outdated_views(connection, naming).items():
         view = sql.Identifier(schema, name)
         try:
             with connection.transaction():

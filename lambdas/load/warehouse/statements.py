@@ -9,7 +9,7 @@ from contracts.tables.lake import LINEAGE, SOURCE_DELETION
 from contracts.tables.star import DIM_DATE
 from contracts.tables.table import Kind, StarTable
 from contracts.tables.types import DATE
-from lambdas.load.warehouse.naming import BATCH_TABLE, Places
+from lambdas.load.warehouse.naming import BATCH_TABLE, Naming
 from lambdas.load.warehouse.views import WarehouseSql, composed
 
 #: Ranges of keys, ends included.
@@ -28,14 +28,14 @@ def stage(name: str, columns: Iterable[str], target: sql.Composable) -> sql.Comp
     )
 
 
-def upsert(table: StarTable, places: Places, staged: sql.Composable) -> sql.Composed:
+def upsert(table: StarTable, naming: Naming, staged: sql.Composable) -> sql.Composed:
     """Return the statement that inserts a dimension's rows, or changes those that differ."""
     others = [c for c in table.column_names if c != table.key]
     return sql.SQL(
         "insert into {target} as t ({columns}) overriding system value select {columns} from {stage} "
         "on conflict ({key}) do update set {sets} where ({old}) is distinct from ({new})"
     ).format(
-        target=places.table(table),
+        target=naming.table(table),
         stage=staged,
         columns=names(table.column_names),
         key=sql.Identifier(table.key),
@@ -45,13 +45,13 @@ def upsert(table: StarTable, places: Places, staged: sql.Composable) -> sql.Comp
     )
 
 
-def delete_others(table: StarTable, places: Places, staged: sql.Composable) -> sql.Composed:
+def delete_others(table: StarTable, naming: Naming, staged: sql.Composable) -> sql.Composed:
     """Return the statement that deletes rows of which `staged` has no equal."""
     return sql.SQL(
         "delete from {target} t where not exists (select 1 from {stage} s where s.{key} = t.{key} "
         "and ({new}) is not distinct from ({old}))"
     ).format(
-        target=places.table(table),
+        target=naming.table(table),
         stage=staged,
         key=sql.Identifier(table.primary_key),
         new=names(table.column_names, "s"),
@@ -59,29 +59,29 @@ def delete_others(table: StarTable, places: Places, staged: sql.Composable) -> s
     )
 
 
-def delete_keys(table: StarTable, places: Places, staged: sql.Composable) -> sql.Composed:
+def delete_keys(table: StarTable, naming: Naming, staged: sql.Composable) -> sql.Composed:
     """Return the statement that deletes rows whose key `staged` does not have."""
     return sql.SQL("delete from {target} t where not exists (select 1 from {stage} s where s.{key} = t.{key})").format(
-        target=places.table(table), stage=staged, key=sql.Identifier(table.primary_key)
+        target=naming.table(table), stage=staged, key=sql.Identifier(table.primary_key)
     )
 
 
-def insert_missing(table: StarTable, places: Places, staged: sql.Composable) -> sql.Composed:
+def insert_missing(table: StarTable, naming: Naming, staged: sql.Composable) -> sql.Composed:
     """Return the statement that inserts the rows whose key the table does not have."""
     return sql.SQL(
         "insert into {target} ({columns}) overriding system value select {columns} from {stage} s "
         "where not exists (select 1 from {target} t where t.{key} = s.{key})"
     ).format(
-        target=places.table(table),
+        target=naming.table(table),
         columns=names(table.column_names),
         stage=staged,
         key=sql.Identifier(table.primary_key),
     )
 
 
-def differing_keys(table: StarTable, places: Places, staged: sql.Composable) -> sql.Composed:
+def differing_keys(table: StarTable, naming: Naming, staged: sql.Composable) -> sql.Composed:
     """Return the query of the keys, as ``key``, whose rows are not those of `staged`, however many each has."""
-    rows = {"live": places.table(table), "stage": staged, "columns": names(table.column_names)}
+    rows = {"live": naming.table(table), "stage": staged, "columns": names(table.column_names)}
     return sql.SQL(
         "select {key} as key from (select {columns} from {live} except all select {columns} from {stage}) gone union "
         "select {key} from (select {columns} from {stage} except all select {columns} from {live}) come"
@@ -101,17 +101,17 @@ def summed(alias: str) -> sql.SQL:
     return sql.SQL(f"count(*), coalesce(sum({mix_sql(f'{alias}.key')}), 0)")  # an alias of ours
 
 
-def current_keys(table: StarTable, places: Places, known: Ranges) -> sql.Composed:
+def current_keys(table: StarTable, naming: Naming, known: Ranges) -> sql.Composed:
     """Return the query of the keys that the warehouse shows as current, as ``key``.
 
     Days outside the `known` ranges are left out: somebody may have prepared a longer calendar.
     """
     if table == DIM_DATE:
         return sql.SQL("select k.key from (select {} as key from {} t) k where {}").format(
-            key(table, "t"), places.table(table), among(known)
+            key(table, "t"), naming.table(table), among(known)
         )
     return sql.SQL("select c.{} as key from ({}) c").format(
-        sql.Identifier(table.key), composed(WarehouseSql(places).current(table, [table.key]))
+        sql.Identifier(table.key), composed(WarehouseSql(naming).current(table, [table.key]))
     )
 
 
@@ -138,7 +138,7 @@ def missing_keys(known: Ranges, present: sql.Composable, limit: int) -> sql.Comp
     ).format(ranges=ranges, present=present, limit=sql.Literal(limit))
 
 
-def new_keys(table: StarTable, places: Places, rows: sql.Composable, first_record_id: int) -> sql.Composed:
+def new_keys(table: StarTable, naming: Naming, rows: sql.Composable, first_record_id: int) -> sql.Composed:
     """Return the query of the keys, as ``key``, that `rows` brings and that were not current before.
 
     Parameters
@@ -157,22 +157,22 @@ def new_keys(table: StarTable, places: Places, rows: sql.Composable, first_recor
             record=sql.Identifier(table.record_id),
             table=rows,
             first=sql.Literal(first_record_id),
-            shown=composed(WarehouseSql(places).not_deleted(table, "o")),
+            shown=composed(WarehouseSql(naming).not_deleted(table, "o")),
         )
-    shown = composed(WarehouseSql(places).not_deleted(table, "t"))
+    shown = composed(WarehouseSql(naming).not_deleted(table, "t"))
     return sql.SQL(
         "select {value} as key from {stage} n where not exists (select 1 from {table} t where t.{key} = n.{key} and {shown})"
-    ).format(value=key(table, "n"), stage=rows, table=places.table(table), key=sql.Identifier(table.key), shown=shown)
+    ).format(value=key(table, "n"), stage=rows, table=naming.table(table), key=sql.Identifier(table.key), shown=shown)
 
 
-def undelete(table: StarTable, places: Places, staged: sql.Composable) -> sql.Composed:
+def undelete(table: StarTable, naming: Naming, staged: sql.Composable) -> sql.Composed:
     """Return the statement that forgets the deletion of a dimension's rows that came back."""
     return sql.SQL("delete from {} d using {} s where d.source_table = {} and d.source_key = s.{}").format(
-        places.table(SOURCE_DELETION), staged, sql.Literal(table.source), sql.Identifier(table.key)
+        naming.table(SOURCE_DELETION), staged, sql.Literal(table.source), sql.Identifier(table.key)
     )
 
 
-def rebuilt_deletions(table: StarTable, places: Places) -> sql.Composed:
+def rebuilt_deletions(table: StarTable, naming: Naming) -> sql.Composed:
     """Return the statement that takes a source table's deletions from what a rebuild has filled.
 
     Of a fact, a deletion ends the versions before it; of a dimension, it counts until the key comes back.
@@ -181,20 +181,20 @@ def rebuilt_deletions(table: StarTable, places: Places) -> sql.Composed:
     last: sql.Composable = sql.SQL("0")
     condition: sql.Composable = sql.SQL(
         "not exists (select 1 from {} r where r.{} = d.source_key and r.{batch} > d.{batch})"
-    ).format(places.rebuilt(table), sql.Identifier(table.key), batch=batch)
+    ).format(naming.rebuilt(table), sql.Identifier(table.key), batch=batch)
     if table.kind is Kind.FACT:
         last = sql.SQL(
             "coalesce((select max(t.last_record_id) from {} t where t.table_name = {} and t.batch <= d.{}), 0)"
-        ).format(places.own(BATCH_TABLE), sql.Literal(table.name), batch)
+        ).format(naming.own(BATCH_TABLE), sql.Literal(table.name), batch)
         condition = sql.SQL("true")
     return sql.SQL(
         "insert into {} (source_table, source_key, batch, deleted_at, last_record_id) "
         "select d.source_table, d.source_key, d.{}, d.deleted_at, {} from {} d where d.source_table = {} and {}"
     ).format(
-        places.table(SOURCE_DELETION),
+        naming.table(SOURCE_DELETION),
         batch,
         last,
-        places.rebuilt(SOURCE_DELETION),
+        naming.rebuilt(SOURCE_DELETION),
         sql.Literal(table.source),
         condition,
     )

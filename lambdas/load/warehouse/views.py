@@ -9,18 +9,18 @@ from contracts.tables.current import TableSql
 from contracts.tables.lake import HISTORIES
 from contracts.tables.star import FACTS, STAR_TABLES
 from contracts.tables.table import Kind, StarTable
-from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, Places
+from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, Naming
 
 
 @dataclass(frozen=True, slots=True)
 class WarehouseSql(TableSql):
     """The rule of what is current, as the warehouse is told it: a deletion names the last record that it has ended."""
 
-    places: Places
+    naming: Naming
 
     def name(self, table: StarTable) -> str:
         """Return a table's name, quoted."""
-        return self.places.table(table).as_string(None)
+        return self.naming.table(table).as_string(None)
 
     def _ended(self, table: StarTable, alias: str) -> str:
         return f" and d.last_record_id >= {alias}.{table.record_id}" if table.kind is Kind.FACT else ""
@@ -32,7 +32,7 @@ class WarehouseSql(TableSql):
         )
 
     def _moments(self, table: StarTable) -> str:
-        batch, batch_table = (self.places.own(name).as_string(None) for name in (BATCH, BATCH_TABLE))
+        batch, batch_table = (self.naming.own(name).as_string(None) for name in (BATCH, BATCH_TABLE))
         return (
             "select f.*, b.snapshot_time at time zone 'UTC' as snapshot_time, (f.created_date + f.created_time) "
             "at time zone coalesce(b.time_zone, 'UTC') at time zone 'UTC' as created_at "
@@ -47,9 +47,9 @@ def composed(text: str) -> sql.SQL:
     return sql.SQL(text)
 
 
-def views(places: Places) -> dict[str, sql.SQL]:
+def views(naming: Naming) -> dict[str, sql.SQL]:
     """Return, for each view, its name and its query."""
-    rule, found = WarehouseSql(places), {}
+    rule, found = WarehouseSql(naming), {}
     for fact in FACTS:
         found[f"current_{fact.source}"] = composed(rule.current(fact))
         found[f"history_{fact.source}"] = composed(rule.history(fact))

@@ -12,7 +12,7 @@ from lambdas.extract.manifest import adds_nothing, build_manifest
 from lambdas.extract.plan import Outcome, is_read_whole, plan
 from lambdas.extract.schema_check import check_schema
 from lambdas.extract.shapes import ColumnFound, Relation, normalise_type
-from lambdas.extract.snapshot import COMPARABLE_AGE, Survey
+from lambdas.extract.snapshot import COMPARABLE_AGE, TableStatistics
 from lambdas.extract.trust import why_everything
 from tests.support.samples import LAKE, SCHEMA, SOURCE, TIME, extract, manifest, position, shape
 
@@ -35,33 +35,38 @@ class FakeSnapshot:
     def versions_since(self, table, since, horizon, keys):
         return self.versions.get(table.name, [(3, 995), (2, 991)])
 
-    def survey(self, table, horizon, *, count_changed):
+    def statistics(self, table, horizon, *, count_changed):
         self.horizons.add(horizon)
         changed = 2 if horizon is None or table.name in self._changed else 0
-        return Survey(count=3, key_checksum=42, changed=changed if count_changed(3) else None)
+        return TableStatistics(count=3, key_checksum=42, changed=changed if count_changed(3) else None)
 
 
 def test_first_batch_reads_everything_and_says_so():
     snapshot = FakeSnapshot()
-    todo = plan(snapshot, None)
-    assert todo.batch == todo.first == 1 and todo.reason == "first batch" and todo.todo.since is None
-    assert todo.todo.tables == dict.fromkeys(SOURCE_TABLES)
-    assert snapshot.horizons == {None} and not todo.is_optional
+    planned = plan(snapshot, None)
+    assert planned.batch == planned.first == 1 and planned.reason == "first batch" and planned.remaining.since is None
+    assert planned.remaining.tables == dict.fromkeys(SOURCE_TABLES)
+    assert snapshot.horizons == {None} and not planned.may_skip_commit
 
 
 def test_no_change_makes_no_batch():
     snapshot = FakeSnapshot()
-    todo = plan(snapshot, manifest(7))
-    assert todo.is_optional and snapshot.horizons == {1000}
-    assert set(todo.todo.tables) == {"sales_order", "purchase_order", "transaction", "payment"}  # reading will tell
-    assert plan(snapshot, manifest(7), seconds=0).todo.tables == {}
+    planned = plan(snapshot, manifest(7))
+    assert planned.may_skip_commit and snapshot.horizons == {1000}
+    assert set(planned.remaining.tables) == {
+        "sales_order",
+        "purchase_order",
+        "transaction",
+        "payment",
+    }  # reading will tell
+    assert plan(snapshot, manifest(7), seconds=0).remaining.tables == {}
 
 
 def test_changed_rows_are_read_incrementally_and_reference_tables_whole_with_their_group():
-    todo = plan(FakeSnapshot(changed={"sales_order", "department"}), manifest(7), seconds=0)
-    assert todo.batch == 8 and not todo.reason
-    assert todo.todo.since == 1000
-    assert {name: is_read_whole(SOURCE_TABLES[name], todo.todo) for name in todo.todo.tables} == {
+    planned = plan(FakeSnapshot(changed={"sales_order", "department"}), manifest(7), seconds=0)
+    assert planned.batch == 8 and not planned.reason
+    assert planned.remaining.since == 1000
+    assert {name: is_read_whole(SOURCE_TABLES[name], planned.remaining) for name in planned.remaining.tables} == {
         "sales_order": False,
         "department": True,
         "staff": True,
@@ -121,10 +126,10 @@ def test_rows_that_the_previous_batch_held_already_make_no_batch():
 
 
 def test_manifest_says_what_was_read():
-    todo = plan(FakeSnapshot(changed={"sales_order"}), manifest(7))
+    planned = plan(FakeSnapshot(changed={"sales_order"}), manifest(7))
     parts = {"sales_order": (Part("k1", 10, 2, "aa"), Part("k2", 10, 1, "bb"))}
     outcome = Outcome(reads={"sales_order": "changed"}, parts=parts)
-    written = build_manifest(todo, outcome, lake=LAKE, extracted_at=TIME, witnesses={})
+    written = build_manifest(planned, outcome, lake=LAKE, extracted_at=TIME, witnesses={})
     assert written.batch == 8 and written.previous == 7 and written.horizon == 1001
     assert written.tables["sales_order"].rows == 3 and written.tables["payment"].read == "nothing"
     assert Manifest.from_json(written.to_json(), manifest_key(8)) == written

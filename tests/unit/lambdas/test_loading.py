@@ -9,7 +9,7 @@ from contracts.tables.star import STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
 from lambdas.load.custody import check_follows
 from lambdas.load.loading import load_publication
-from lambdas.load.warehouse.naming import Places
+from lambdas.load.warehouse.naming import Naming
 from lambdas.load.warehouse.views import views
 from local.home import ROOT
 from tests.support.samples import publication, table_publication
@@ -91,7 +91,7 @@ def test_g5_a_lost_row_rolls_the_batch_back():
 
 
 def test_views_are_named_after_the_source():
-    names = list(views(Places("public", "etl")))
+    names = list(views(Naming("public", "etl")))
     facts = [
         f"{kind}_{source}" for source in ("sales_order", "purchase_order", "payment") for kind in ("current", "history")
     ]
@@ -100,4 +100,4 @@ def test_views_are_named_after_the_source():
 
 def test_the_script_that_prepares_a_warehouse_is_the_one_in_the_documents():
     text = (ROOT / "docs" / "sql" / "create_warehouse.sql").read_text()
-    assert text == render(Places("public", "etl"))
+    assert text == render(Naming("public", "etl"))

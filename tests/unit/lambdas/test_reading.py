@@ -18,7 +18,7 @@ from lambdas.extract.manifest import build_manifest
 from lambdas.extract.plan import plan
 from lambdas.extract.reading import read
 from lambdas.extract.shapes import ColumnFound
-from lambdas.extract.snapshot import Survey
+from lambdas.extract.snapshot import TableStatistics
 from tests.support.samples import LAKE, SCHEMA, TIME, position
 
 #: Two that are read incrementally, and two that are read whole, together.
@@ -76,10 +76,12 @@ class Snapshot:
     def moved(self, tables):
         return []
 
-    def survey(self, table, horizon, *, count_changed):
+    def statistics(self, table, horizon, *, count_changed):
         rows = self.rows[table.name]
         changed = len([xmin for xmin, _ in rows.values() if horizon is None or xmin >= horizon])
-        return Survey(len(rows), sum(map(mix, rows)), changed if horizon is None or count_changed(len(rows)) else None)
+        return TableStatistics(
+            len(rows), sum(map(mix, rows)), changed if horizon is None or count_changed(len(rows)) else None
+        )
 
     def copy(self, table, columns, horizon, *, in_order=False, after=None):
         rows = [
@@ -135,11 +137,11 @@ class Store:
 def _run(database, store, previous, patience, seconds=10**9):
     """One invocation: time is up after `patience` questions."""
     snapshot, questions = Snapshot(database), iter(range(10**9))
-    todo = plan(snapshot, previous, seconds=seconds)
-    outcome = read(snapshot, todo, store.writer(todo.batch), lambda: next(questions) >= patience)
-    if todo.is_optional and outcome.is_empty:
+    planned = plan(snapshot, previous, seconds=seconds)
+    outcome = read(snapshot, planned, store.writer(planned.batch), lambda: next(questions) >= patience)
+    if planned.may_skip_commit and outcome.is_empty:
         return None, snapshot
-    written = build_manifest(todo, outcome, lake=LAKE, extracted_at=TIME, witnesses={})
+    written = build_manifest(planned, outcome, lake=LAKE, extracted_at=TIME, witnesses={})
     assert Manifest.from_json(written.to_json(), manifest_key(written.batch)) == written
     return written, snapshot
 
@@ -225,6 +227,9 @@ def test_a_source_that_changed_its_columns_is_begun_again():
             shape=replace(sales.shape, columns=(*sales.shape.columns, "12 colour text")),
         ),
     }
-    todo = plan(changed, previous)
-    assert todo.first == todo.batch == 2 and "while the batch was being read, sales_order: its columns" in todo.reason
-    assert set(todo.todo.tables) == set(SOURCE_TABLES)
+    planned = plan(changed, previous)
+    assert (
+        planned.first == planned.batch == 2
+        and "while the batch was being read, sales_order: its columns" in planned.reason
+    )
+    assert set(planned.remaining.tables) == set(SOURCE_TABLES)

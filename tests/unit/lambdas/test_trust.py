@@ -35,14 +35,14 @@ def _with_shape(name, **parts):
     ],
 )
 def test_g1_a_table_that_is_another_one_is_read_whole_with_the_reason(parts, reason):
-    todo = plan(FakeSnapshot(schema=_with_shape("payment", **parts)), manifest(7))
-    assert reason in todo.reasons["payment"] and not todo.reason and not todo.is_optional
-    assert {n for n in todo.todo.tables if is_read_whole(SOURCE_TABLES[n], todo.todo)} == {"payment"}
+    planned = plan(FakeSnapshot(schema=_with_shape("payment", **parts)), manifest(7))
+    assert reason in planned.reasons["payment"] and not planned.reason and not planned.may_skip_commit
+    assert {n for n in planned.remaining.tables if is_read_whole(SOURCE_TABLES[n], planned.remaining)} == {"payment"}
 
 
 def test_g1_a_group_is_read_whole_when_one_of_it_is_another_one():
-    todo = plan(FakeSnapshot(schema=_with_shape("department", relation=99)), manifest(7), seconds=0)
-    assert set(todo.todo.tables) == {"department", "staff"}
+    planned = plan(FakeSnapshot(schema=_with_shape("department", relation=99)), manifest(7), seconds=0)
+    assert set(planned.remaining.tables) == {"department", "staff"}
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -55,9 +55,9 @@ def test_g1_a_manifest_that_does_not_tell_what_the_tables_were_and_became_leads_
 def test_g1_a_table_is_read_whole_when_the_contract_makes_more_of_it_than_before():
     known = tuple(name for name in modelled("payment") if name != "fact_payment.paid")
     before = manifest(7, payment=replace(extract("payment"), modelled=known))
-    todo = plan(FakeSnapshot(), before)
-    assert todo.reasons == {"payment": "the contract has gained fact_payment.paid"}
-    assert is_read_whole(SOURCE_TABLES["payment"], todo.todo) and not todo.is_optional
+    planned = plan(FakeSnapshot(), before)
+    assert planned.reasons == {"payment": "the contract has gained fact_payment.paid"}
+    assert is_read_whole(SOURCE_TABLES["payment"], planned.remaining) and not planned.may_skip_commit
 
 
 def test_g1_a_table_that_the_contract_did_not_have_is_read_whole():
@@ -75,16 +75,20 @@ def test_g4_a_table_that_moved_after_the_snapshot_stops_the_plan():
 
 def test_what_is_asked_for_is_read_whole():
     everything = plan(FakeSnapshot(), manifest(7), Request(everything=True))
-    assert everything.reason == "everything was asked for" and set(everything.todo.tables) == set(SOURCE_TABLES)
+    assert everything.reason == "everything was asked for" and set(everything.remaining.tables) == set(SOURCE_TABLES)
     some = plan(FakeSnapshot(), manifest(7), Request(tables=frozenset({"payment"})), seconds=0)
-    assert some.reasons == {"payment": "it was asked for"} and some.todo.tables == {"payment": None}
-    assert some.todo.whole == ("payment",) and not some.is_optional
+    assert some.reasons == {"payment": "it was asked for"} and some.remaining.tables == {"payment": None}
+    assert some.remaining.whole == ("payment",) and not some.may_skip_commit
 
 
 def test_g5_batches_that_the_ingestion_bucket_lost_are_followed_by_a_full_one_after_the_lake():
     for previous, text in ((None, "there is none"), (manifest(2), "the newest is 2")):
-        todo = plan(FakeSnapshot(), previous, published=5)
-        assert todo.batch == todo.first == 6 and "the lake is at batch 5" in todo.reason and text in todo.reason
+        planned = plan(FakeSnapshot(), previous, published=5)
+        assert (
+            planned.batch == planned.first == 6
+            and "the lake is at batch 5" in planned.reason
+            and text in planned.reason
+        )
 
 
 @pytest.mark.parametrize(
@@ -108,8 +112,8 @@ def test_g1_a_server_started_anew_is_believed_only_what_the_batch_before_saw(row
     restarted = replace(now, server_started=LATER)
     found = contradiction(snapshot, restarted, before)
     assert ("payment" in found) is contradicts
-    todo = plan(FakeSnapshot(versions={"payment": rows}, started=LATER), before)
-    assert bool(todo.reason) is contradicts
+    planned = plan(FakeSnapshot(versions={"payment": rows}, started=LATER), before)
+    assert bool(planned.reason) is contradicts
 
 
 class Versions:

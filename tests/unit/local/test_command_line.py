@@ -7,7 +7,7 @@ import pytest
 from lambdas.load.settings import LoadSettings
 from local.__main__ import app
 from local.errors import LocalError
-from local.platform import DEFAULT_DAYS, Scale, Wishes, _context, _ledger, check_databases
+from local.platform import DEFAULT_DAYS, Options, Scale, _context, _ledger, check_databases
 from local.servers.urls import secret_from_url
 from local.typed import parse_read, parse_scale
 
@@ -60,7 +60,7 @@ def test_g12_what_is_no_uri_is_not_repeated():
 
 def test_g12_an_unreachable_database_is_told_before_anything_starts_without_the_password():
     with pytest.raises(LocalError, match="does not answer") as refused:
-        check_databases(Wishes(warehouse="postgresql://u:hunter2@127.0.0.1:1/x"))
+        check_databases(Options(warehouse="postgresql://u:hunter2@127.0.0.1:1/x"))
     assert "hunter2" not in str(refused.value) and "--warehouse" in str(refused.value)
 
 
@@ -93,7 +93,7 @@ def run(*arguments):
 def test_batch_asks_the_extraction_for_what_is_to_be_read(home, monkeypatch, arguments, read):
     asked = []
     outcome = {"batch": None, "reason": "", "seconds": {}, "tables": {}}
-    monkeypatch.setattr("local.batches.move_batch", lambda platform, wish: asked.append(wish) or outcome)
+    monkeypatch.setattr("local.batches.move_batch", lambda platform, options: asked.append(options) or outcome)
     run("batch", *arguments, "--home", home)
     assert asked == [read]
 
@@ -110,13 +110,13 @@ def test_rebuild_takes_a_warehouse_over_only_when_it_is_asked_to(home, monkeypat
 def test_up_passes_its_wishes_on(tmp_path, monkeypatch):
     asked = []
 
-    def bring_up(home, wishes, progress):
-        asked.append(wishes)
+    def bring_up(home, options, progress):
+        asked.append(options)
         return {"endpoint": ""}
 
     monkeypatch.setattr("local.platform.up", bring_up)
     run("up", "--home", tmp_path, "--warehouse-schema", "star", "--ledger-schema", "books", "--scale", "3")
-    assert asked == [Wishes(warehouse_schema="star", ledger_schema="books", scale=Scale(3))]
+    assert asked == [Options(warehouse_schema="star", ledger_schema="books", scale=Scale(3))]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_up_passes_its_wishes_on(tmp_path, monkeypatch):
 )
 def test_the_ledger_is_where_the_load_puts_it(state, ledger):
     environment = {"ingestion_bucket": "i", "processed_bucket": "p", "warehouse_secret": "s"}
-    assert _ledger(state) == ledger == LoadSettings(**environment, **state).places.ledger
+    assert _ledger(state) == ledger == LoadSettings(**environment, **state).naming.ledger
 
 
 def test_a_wish_for_a_ledger_becomes_a_setting_of_the_deployment():
