@@ -26,7 +26,8 @@ from glue_jobs.spark_errors import SPARK_ERRORS, explained
 from glue_jobs.staging import quarantine
 from glue_jobs.staging.parts import check_parts
 from glue_jobs.staging.references import References
-from glue_jobs.staging.rows import is_offered
+from glue_jobs.staging.rows import is_offered, raw_rows
+from glue_jobs.staging.staged_table import StagedTable
 from glue_jobs.versions import by_join, by_lookup, calendar, deletions, dimension_history
 from glue_jobs.versions.days import Ranges
 
@@ -160,7 +161,8 @@ def _table(batch: Batch, table: StarTable, references: References) -> Outcome:
         names = (table.source, *table.joins)
         rows = max(batch.manifest.tables[name].rows for name in names) + batch.before[table.name].quarantined
         is_small = rows <= by_lookup.SMALL_ROWS and not _is_uncounted(batch, table)
-        outcome = (by_lookup if is_small else by_join).apply(batch, table, references)
+        staged = StagedTable(batch, table, raw_rows(batch, table), references)
+        outcome = (by_lookup if is_small else by_join).apply(staged)
     return deletions.reconciled(batch, table, outcome)
 
 

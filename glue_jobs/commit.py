@@ -1,7 +1,7 @@
 """Committing what changed of a table, and what its publication says of it."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -9,9 +9,9 @@ from pyspark.sql import functions as F
 from contracts.protocol.figures import Figures
 from contracts.protocol.publication import TablePublication
 from contracts.tables.table import StarTable
-from glue_jobs.context import Batch
+from glue_jobs.context import Batch, unchanged
 from glue_jobs.lake.tables import Head
-from glue_jobs.star.content import record_ids
+from glue_jobs.star.content import record_ids, with_hash
 
 #: Higher than every key.
 NO_KEY = 2**31
@@ -34,20 +34,13 @@ def replaces(batch: Batch, table: StarTable, figures: Figures) -> bool:
     return bool(figures.updated) or may_come_back
 
 
-def write(
-    batch: Batch,
-    table: StarTable,
-    changed: DataFrame,
-    counts: Mapping[int, int],
-    figures: Figures | None,
-    head: Head,
-    unchanged_rows: DataFrame | None = None,
-) -> None:
-    """Commit changed rows.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a batch changes of a table.
 
-    Parameters
+    Attributes
     ----------
-    changed
+    rows
         Content columns and ``row_hash``, in each partition in the order of the keys.
     counts
         How many rows each of its partitions has, where there are any.
@@ -56,25 +49,62 @@ def write(
     unchanged_rows
         Of a dimension whose rows change, the other rows of the partitions that they lie in; without it rows are added.
     """
-    rows = changed.withColumn("batch_id", F.lit(batch.number))
-    if table.record_id:
+
+    rows: DataFrame
+    counts: Mapping[int, int] = field(default_factory=dict)
+    figures: Figures | None = None
+    unchanged_rows: DataFrame | None = None
+
+
+def write(batch: Batch, table: StarTable, change: Change, head: Head) -> None:
+    """Commit what a batch changes of a table, with record ids where it is a fact."""
+    rows, figures = change.rows.withColumn("batch_id", F.lit(batch.number)), change.figures
+    if table.record_id and is_first(batch, table):
+        rows = rows.withColumn(table.record_id, F.col(table.key).cast("long"))
+        figures = figures and figures.with_records(figures.lowest, figures.highest)
+    elif table.record_id:
         first = batch.before[table.name].last_record_id + 1
-        if is_first(batch, table):
-            rows = rows.withColumn(table.record_id, F.col(table.key).cast("long"))
-            figures = figures and figures.with_records(figures.lowest, figures.highest)
-        else:
-            figures = figures and figures.with_records(first, first + sum(counts.values()) - 1)
-            starts = {}
-            for partition in sorted(counts):
-                starts[partition] = first
-                first += counts[partition]
-            rows = rows.withColumn(table.record_id, record_ids(starts))
-    if unchanged_rows is None:
+        figures = figures and figures.with_records(first, first + sum(change.counts.values()) - 1)
+        starts = {}
+        for partition in sorted(change.counts):
+            starts[partition] = first
+            first += change.counts[partition]
+        rows = rows.withColumn(table.record_id, record_ids(starts))
+    if change.unchanged_rows is None:
         batch.context.lake.append(table, rows, batch.number, figures, head)
     else:
         columns = [*table.column_names, "batch_id", "row_hash"]
-        whole = unchanged_rows.select(*columns).unionByName(rows.select(*columns))
+        whole = change.unchanged_rows.select(*columns).unionByName(rows.select(*columns))
         batch.context.lake.replace(table, whole, batch.number, figures, head)
+
+
+def commit_once(
+    batch: Batch, table: StarTable, rows: Callable[[], DataFrame], *, replaces_all: bool = False
+) -> TablePublication:
+    """Commit rows to a table, unless an earlier try of the batch has done so.
+
+    Parameters
+    ----------
+    rows
+        Makes the rows, as far as the table's columns and ``batch_id``; called only when they are to be committed.
+    replaces_all
+        Whether they take the place of all that the table has; otherwise they are added.
+
+    Returns
+    -------
+    TablePublication
+        The table as before, with the commit's snapshot and files.
+    """
+    lake = batch.context.lake
+    lake.ensure(table)
+    head = batch.head(table)
+    if not head.of_batch(batch.number):
+        made = rows()
+        whole = made if "row_hash" in made.columns else with_hash(made, table)
+        commit = lake.overwrite if replaces_all else lake.append
+        commit(table, whole, batch.number, None, head)
+    done, files = batch.commit_of(table)
+    return replace(unchanged(batch.before[table.name]), snapshot_id=done.snapshot_id, files=files)
 
 
 def published(batch: Batch, table: StarTable, figures: Figures) -> TablePublication:

@@ -39,7 +39,7 @@ def read_raw(spark: SparkSession, bucket: Bucket, manifest: Manifest, table: str
 def absent_columns(manifest: Manifest, table: str) -> frozenset[str]:
     """Return the contract's columns that a batch's parts do not have: it was extracted before the contract had them."""
     extract = manifest.tables[table]
-    return frozenset(SOURCE_TABLES[table].column_names).difference(extract.columns) if extract.parts else frozenset()
+    return frozenset(SOURCE_TABLES[table].column_names).difference(extract.columns)
 
 
 def key_list(spark: SparkSession, bucket: Bucket, manifest: Manifest, table: str) -> DataFrame | None:

@@ -1,7 +1,7 @@
 """Rows held back: kept whole until they can be shown, and told of, with personal values masked, as long as there is a lake."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -10,8 +10,8 @@ from contracts.protocol.publication import TablePublication
 from contracts.tables.lake import QUARANTINE, QUARANTINE_ROW
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import SourceTable, StarTable
+from glue_jobs.commit import commit_once
 from glue_jobs.context import Batch, Outcome, unchanged
-from glue_jobs.star.content import with_hash
 from glue_jobs.star.conversion import shown
 
 _IDENTITY = ["source_table", "source_key"]
@@ -49,13 +49,17 @@ def record(batch: Batch, outcomes: Mapping[str, Outcome]) -> dict[str, TablePubl
     if is_quiet:
         return {name: unchanged(publication) for name, publication in before.items()}
     for table in (QUARANTINE, QUARANTINE_ROW):
-        batch.context.lake.ensure(table)
+        batch.context.lake.ensure(table)  # what was there before is read from them
     sources = [STAR_TABLES[name].source for name in looked_at]
     frames = [outcome.quarantined for outcome in looked_at.values() if outcome.quarantined is not None]
     return {
-        QUARANTINE.name: _commit(batch, QUARANTINE, _entries(batch, sources, frames)),
-        QUARANTINE_ROW.name: _commit(batch, QUARANTINE_ROW, _rows(batch, sources, frames)),
+        table.name: commit_once(batch, table, partial(_whole, batch, made, sources, frames), replaces_all=True)
+        for table, made in ((QUARANTINE, _entries), (QUARANTINE_ROW, _rows))
     }
+
+
+def _whole(batch: Batch, made: Callable[..., DataFrame], sources: list[str], frames: list[DataFrame]) -> DataFrame:
+    return made(batch, sources, frames).withColumn("batch_id", F.lit(batch.number)).coalesce(1)
 
 
 def _entries(batch: Batch, sources: list[str], frames: list[DataFrame]) -> DataFrame:
@@ -90,12 +94,3 @@ def _union(batch: Batch, table: StarTable, frames: list[DataFrame], columns: lis
     for frame in frames:
         union = union.unionByName(frame.select(*columns))
     return union
-
-
-def _commit(batch: Batch, table: StarTable, rows: DataFrame) -> TablePublication:
-    lake, head = batch.context.lake, batch.head(table)
-    if not head.of_batch(batch.number):
-        whole = with_hash(rows, table).withColumn("batch_id", F.lit(batch.number))
-        lake.overwrite(table, whole.coalesce(1), batch.number, None, head)
-    commit, files = batch.commit_of(table)
-    return replace(unchanged(batch.before[table.name]), snapshot_id=commit.snapshot_id, files=files)

@@ -1,100 +1,103 @@
 """A table's part of a large batch: everything is decided by Spark, and only figures are collected."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from contracts.protocol.figures import Figures
-from contracts.tables.source import SOURCE_TABLES
+from contracts.protocol.publication import TablePublication
 from contracts.tables.table import StarTable
-from glue_jobs.commit import NO_KEY, is_first, published, replaces, with_quarantined, write
-from glue_jobs.context import Batch, Outcome, unchanged
+from glue_jobs.commit import NO_KEY, Change, is_first, published, replaces, with_quarantined, write
+from glue_jobs.context import Batch, Outcome
 from glue_jobs.lake.pruning import bucket
 from glue_jobs.lake.tables import Head
-from glue_jobs.staging.parts import check_received, expected_rows
 from glue_jobs.staging.quarantine import quarantined_rows
-from glue_jobs.staging.references import References
-from glue_jobs.staging.rows import QUARANTINED, own_problem, raw_rows, star_rows
+from glue_jobs.staging.rows import QUARANTINED, own_problem, star_rows
+from glue_jobs.staging.staged_table import StagedTable
 from glue_jobs.star.content import ROWS_PER_PARTITION, checksum, partition_statistics, span_of_years, years
 from glue_jobs.star.conversion import PROBLEM
 from glue_jobs.versions.newest import newest_versions
 
 
-def apply(batch: Batch, table: StarTable, references: References) -> Outcome:
-    """Bring one table's rows into the lake, without regard to deletions."""
-    raw = raw_rows(batch, table)
-    if is_first(batch, table) and not batch.before[table.name].quarantined:
-        return _first(batch, table, raw, references)
-    return _further(batch, table, references.marked(table, raw))
+def apply(staged: StagedTable) -> Outcome:
+    """Apply one table's rows to the lake, without regard to deletions."""
+    if is_first(staged.batch, staged.table) and not staged.before.quarantined:
+        return _first(staged)
+    return _further(staged, staged.references.marked(staged.table, staged.raw))
 
 
-def _first(batch: Batch, table: StarTable, raw: DataFrame, references: References) -> Outcome:
+def _first(staged: StagedTable) -> Outcome:
     """Write rows straight through to a table that has none: nothing to compare, to sort or to keep in between.
 
     They are written beside those that they refer to, not after them; then counted, and their references looked at. When
     some refer to nothing, or an earlier try had read damaged parts that are mended now, all are written once more.
     """
-    source = SOURCE_TABLES[table.source]
-    expected = expected_rows(batch.manifest, table.source)
-    own = raw.withColumn(PROBLEM, own_problem(batch, source))
-    if batch.head(table).of_batch(batch.number) is None:
-        _write(batch, table, own)
-    figures, ends = _figures(batch, table, references.ends(table))
+    batch, table, source, expected = staged.batch, staged.table, staged.source, staged.expected
+    if staged.head().of_batch(batch.number) is None:
+        _write(staged, staged.raw.withColumn(PROBLEM, own_problem(batch, source)))
+    figures, ends = _figures(batch, table, staged.references.ends(table))
     quarantined, number = None, 0
-    if figures.inserted != expected or not references.hold(table, ends):
-        marked = references.marked(table, raw)
+    if figures.inserted != expected or not staged.references.hold(table, ends):
+        marked = staged.references.marked(table, staged.raw)
         quarantined = batch.keep(quarantined_rows(source, marked.where(F.col(PROBLEM) > 0), F.col(PROBLEM)))
         number = quarantined.count()
         if expected is None or figures.inserted + number != expected:
-            _write(batch, table, marked)
+            _write(staged, marked)
             figures, _ = _figures(batch, table)
-    check_received(batch.manifest, table.source, figures.inserted + number, expected)
-    after = published(batch, table, figures) if figures.inserted else unchanged(batch.before[table.name])
-    return _outcome(after, raw, quarantined if number else None, figures.years)
+    staged.check_received(figures.inserted + number)
+    after = published(batch, table, figures) if figures.inserted else staged.nothing().after
+    return _outcome(after, staged.raw, quarantined if number else None, figures.years)
 
 
-def _write(batch: Batch, table: StarTable, raw: DataFrame) -> None:
-    rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
-    write(batch, table, rows, {}, None, batch.head(table))
+def _write(staged: StagedTable, raw: DataFrame) -> None:
+    rows = star_rows(staged.batch, staged.table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
+    write(staged.batch, staged.table, Change(rows), staged.head())
 
 
-def _further(batch: Batch, table: StarTable, raw: DataFrame) -> Outcome:
+def _further(staged: StagedTable, raw: DataFrame) -> Outcome:
     """Write the rows whose content differs from their newest version."""
-    rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
-    head = batch.head(table)
-    expected = expected_rows(batch.manifest, table.source)
-    check_received(batch.manifest, table.source, raw.where(~F.col(QUARANTINED)).count(), expected)
+    batch, table, source = staged.batch, staged.table, staged.source
+    head = staged.head()
+    staged.check_received(raw.where(~F.col(QUARANTINED)).count())
     newest = newest_versions(batch, table, before=True)
-    commit = head.of_batch(batch.number)
-    if not commit:
-        known = newest.select(table.key, F.col("row_hash").alias("_known"))
-        changed = batch.keep(
-            rows.join(known, table.key, "left")
-            .where(F.col("_known").isNull() | (F.col("_known") != F.col("row_hash")))
-            .withColumn("_is_new", F.col("_known").isNull())
-        )
-        partitions = changed.count() // ROWS_PER_PARTITION + 1
-        spread = changed.coalesce(1) if partitions == 1 else changed.repartitionByRange(partitions, table.key)
-        ordered = batch.keep(spread.sortWithinPartitions(table.key))
-        statistics = {row["partition"]: row for row in partition_statistics(ordered, table).collect()}
-        if statistics:
-            figures = _summed([*statistics.values()])
-            unchanged_rows = _unchanged_rows(batch, table, head, ordered) if replaces(batch, table, figures) else None
-            counts = {partition: row["changed"] for partition, row in statistics.items()}
-            write(batch, table, ordered, counts, figures, head, unchanged_rows)
-        commit = batch.head(table).of_batch(batch.number)
-    done = commit.figures if commit else None
-    after = published(batch, table, done) if done else unchanged(batch.before[table.name])
-    source = SOURCE_TABLES[table.source]
+    if not head.of_batch(batch.number):
+        rows = star_rows(batch, table, raw, (PROBLEM,)).where(F.col(PROBLEM) == 0)
+        change = _change(staged, rows, newest, head)
+        if change:
+            write(batch, table, change, head)
+    commit = staged.head().of_batch(batch.number)
+    figures = commit.figures if commit else None
+    after = published(batch, table, figures) if figures else staged.nothing().after
     older = newest.select(F.col(table.key).alias("_older"))
     bad = raw.where(F.col(PROBLEM) > 0).join(older, F.col(source.key).cast("int") == F.col("_older"), "left")
     quarantined = batch.keep(quarantined_rows(source, bad, F.col(PROBLEM), F.col("_older").isNotNull()))
-    return _outcome(after, raw, quarantined, done.years if done else ())
+    return _outcome(after, raw, quarantined, figures.years if figures else ())
 
 
-def _outcome(after: Any, raw: DataFrame, quarantined: DataFrame | None, found_years: Iterable[int]) -> Outcome:
+def _change(staged: StagedTable, rows: DataFrame, newest: DataFrame, head: Head) -> Change | None:
+    """Return what differs between rows and the newest versions of their keys, or None when nothing does."""
+    batch, table = staged.batch, staged.table
+    known = newest.select(table.key, F.col("row_hash").alias("_known"))
+    changed = batch.keep(
+        rows.join(known, table.key, "left")
+        .where(F.col("_known").isNull() | (F.col("_known") != F.col("row_hash")))
+        .withColumn("_is_new", F.col("_known").isNull())
+    )
+    partitions = changed.count() // ROWS_PER_PARTITION + 1
+    spread = changed.coalesce(1) if partitions == 1 else changed.repartitionByRange(partitions, table.key)
+    ordered = batch.keep(spread.sortWithinPartitions(table.key))
+    statistics = {row["partition"]: row for row in partition_statistics(ordered, table).collect()}
+    if not statistics:
+        return None
+    figures = _summed([*statistics.values()])
+    others = _unchanged_rows(batch, table, head, ordered) if replaces(batch, table, figures) else None
+    return Change(ordered, {partition: row["changed"] for partition, row in statistics.items()}, figures, others)
+
+
+def _outcome(
+    after: TablePublication, raw: DataFrame, quarantined: DataFrame | None, found_years: Iterable[int]
+) -> Outcome:
     number = absent = absent_checksum = 0
     if quarantined is not None:
         by_age = quarantined.groupBy("has_older_version").agg(

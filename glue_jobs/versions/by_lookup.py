@@ -7,75 +7,83 @@ from pyspark.sql import functions as F
 
 from contracts.checksum import mix
 from contracts.protocol.figures import Figures
-from contracts.tables.lake import SOURCE_DELETION
-from contracts.tables.source import SOURCE_TABLES
-from contracts.tables.table import StarTable
-from glue_jobs.commit import NO_KEY, published, replaces, with_quarantined, write
-from glue_jobs.context import Batch, Outcome, unchanged
+from contracts.tables.table import SourceTable, StarTable
+from glue_jobs.commit import NO_KEY, Change, published, replaces, with_quarantined, write
+from glue_jobs.context import Outcome
 from glue_jobs.lake.pruning import among, buckets
 from glue_jobs.lake.tables import Head
-from glue_jobs.staging.parts import check_received, expected_rows
 from glue_jobs.staging.quarantine import quarantined_rows
-from glue_jobs.staging.references import References
-from glue_jobs.staging.rows import QUARANTINED, own_problem, raw_rows, star_rows
+from glue_jobs.staging.rows import QUARANTINED, own_problem, star_rows
+from glue_jobs.staging.staged_table import StagedTable
 from glue_jobs.star.content import years
 from glue_jobs.star.conversion import PROBLEM, reference_problem
+from glue_jobs.versions.newest import newest_versions
 
 #: Rows of a batch that are decided on here; more are left to Spark.
 SMALL_ROWS = 20_000
 
 
-def apply(batch: Batch, table: StarTable, references: References) -> Outcome:
-    """Bring one table's rows into the lake, without regard to deletions."""
-    head = batch.head(table)
-    source = SOURCE_TABLES[table.source]
-    raw = batch.keep(raw_rows(batch, table).withColumn(PROBLEM, own_problem(batch, source)).coalesce(1))
-    pointing = {column: (f"_to_{column}", parent) for column, parent in references.columns(table).items()}
-    marked = raw.select("*", *[F.col(column).cast("int").alias(name) for column, (name, _) in pointing.items()])
-    rows = star_rows(batch, table, marked, (PROBLEM, QUARANTINED, *[name for name, _ in pointing.values()]))
-    index = rows.select(
-        F.col(table.key).alias("key"),
-        "row_hash",
-        PROBLEM,
-        QUARANTINED,
-        *[name for name, _ in pointing.values()],
-        years(table).alias("years"),
-    ).collect()
-    expected = expected_rows(batch.manifest, table.source)
-    check_received(batch.manifest, table.source, sum(not row[QUARANTINED] for row in index), expected)
-    problems = {row["key"]: row[PROBLEM] for row in index if row[PROBLEM]}
-    for column, (name, parent) in pointing.items():
-        number = reference_problem(source, column)
-        good = [row for row in index if row["key"] not in problems and row[name] is not None]
-        gone = references.missing(table, parent, {row[name] for row in good})
-        problems |= {row["key"]: number for row in good if row[name] in gone}
-    known = _known(batch, table, head, [row["key"] for row in index])
-    changed = {
-        row["key"]
-        for row in index
-        if row["key"] not in problems and (row["key"] not in known or known[row["key"]] != row["row_hash"])
-    }
+def apply(staged: StagedTable) -> Outcome:
+    """Apply one table's rows to the lake, without regard to deletions."""
+    batch, table = staged.batch, staged.table
+    head = staged.head()
+    raw = batch.keep(staged.raw.withColumn(PROBLEM, own_problem(batch, staged.source)).coalesce(1))
+    pointing = {column: f"_to_{column}" for column in staged.references.columns(table)}
+    marked = raw.select("*", *[F.col(column).cast("int").alias(name) for column, name in pointing.items()])
+    rows = star_rows(batch, table, marked, (PROBLEM, QUARANTINED, *pointing.values()))
+    index = _index(table, rows, pointing.values())
+    staged.check_received(sum(not row[QUARANTINED] for row in index))
+    problems = _problems(staged, index, pointing)
+    known = _known(staged, head, [row["key"] for row in index])
+    hashes = {row["key"]: row["row_hash"] for row in index if row["key"] not in problems}
+    changed = {key for key, row_hash in hashes.items() if known.get(key) != row_hash}
     commit = head.of_batch(batch.number)
     if changed and not commit:
         figures = _figures(index, changed, known)
         new = rows if len(changed) == len(index) else rows.where(among(table.key, changed))
-        unchanged_rows = _unchanged_rows(batch, table, head, changed) if replaces(batch, table, figures) else None
-        write(batch, table, new.sortWithinPartitions(table.key), {0: len(changed)}, figures, head, unchanged_rows)
-        commit, _ = batch.commit_of(table)
+        others = _unchanged_rows(staged, head, changed) if replaces(batch, table, figures) else None
+        write(batch, table, Change(new.sortWithinPartitions(table.key), {0: len(changed)}, figures, others), head)
     # Where nothing is left to change, another run of the same batch may have changed it.
-    commit = commit or batch.head(table).of_batch(batch.number)
-    done = commit.figures if commit else None
-    after = published(batch, table, done) if done else unchanged(batch.before[table.name])
+    commit = commit or staged.head().of_batch(batch.number)
+    return _outcome(staged, raw, commit.figures if commit else None, problems, known)
+
+
+def _index(table: StarTable, rows: DataFrame, pointing: Iterable[str]) -> list[Row]:
+    """Collect what is decided on: of each row its key, hash, problem, what it refers to, and the years of its dates."""
+    columns = [F.col(table.key).alias("key"), F.col("row_hash"), F.col(PROBLEM), F.col(QUARANTINED)]
+    return rows.select(*columns, *map(F.col, pointing), years(table).alias("years")).collect()
+
+
+def _problems(staged: StagedTable, index: Iterable[Row], pointing: Mapping[str, str]) -> dict[int, int]:
+    """Return the problem of each row that has one: its own, or the first reference to what is not there."""
+    problems = {row["key"]: row[PROBLEM] for row in index if row[PROBLEM]}
+    parents = staged.references.columns(staged.table)
+    for column, name in pointing.items():
+        number = reference_problem(staged.source, column)
+        good = [row for row in index if row["key"] not in problems and row[name] is not None]
+        gone = staged.references.missing(staged.table, parents[column], {row[name] for row in good})
+        problems |= {row["key"]: number for row in good if row[name] in gone}
+    return problems
+
+
+def _outcome(
+    staged: StagedTable,
+    raw: DataFrame,
+    figures: Figures | None,
+    problems: Mapping[int, int],
+    known: Collection[int],
+) -> Outcome:
+    after = published(staged.batch, staged.table, figures) if figures else staged.nothing().after
     absent = [key for key in problems if key not in known]
     return Outcome(
         after=with_quarantined(after, len(problems), len(absent), sum(map(mix, absent))),
         raw=raw,
-        quarantined=_quarantined(table, raw, problems, known) if problems else None,
-        years=frozenset(done.years) if done else frozenset(),
+        quarantined=_quarantined(staged.source, raw, problems, known) if problems else None,
+        years=frozenset(figures.years) if figures else frozenset(),
     )
 
 
-def _figures(index: Iterable[Row], changed: Collection[int], known: Mapping[int, str]) -> Figures:
+def _figures(index: Iterable[Row], changed: Collection[int], known: Collection[int]) -> Figures:
     inserted = [key for key in changed if key not in known]
     return Figures(
         inserted=len(inserted),
@@ -88,40 +96,24 @@ def _figures(index: Iterable[Row], changed: Collection[int], known: Mapping[int,
     )
 
 
-def _known(batch: Batch, table: StarTable, head: Head, keys: Iterable[int]) -> dict[int, str]:
-    """Return the content hash of the newest version of each key that the lake shows: not of deleted ones."""
-    before = batch.before[table.name]
-    wanted = [key for key in keys if before.lowest_key <= key <= before.highest_key]
+def _known(staged: StagedTable, head: Head, keys: Iterable[int]) -> dict[int, str]:
+    """Return the content hash of the newest version of each key that is current."""
+    wanted = [key for key in keys if staged.before.lowest_key <= key <= staged.before.highest_key]
     if not wanted or not head.snapshot_id:
         return {}
-    rows = batch.context.lake.read(table).where(among(table.key, wanted))
-    if table.is_append_only:
-        newest = F.max_by(F.struct("row_hash", "batch_id"), table.record_id).alias("newest")
-        rows = rows.where(F.col("batch_id") < batch.number).groupBy(table.key).agg(newest).select(table.key, "newest.*")
-    found = {row[0]: (row[1], row[2]) for row in rows.select(table.key, "row_hash", "batch_id").collect()}
-    if found and batch.has_deletions:
-        deletions = (
-            batch.context.lake.read(SOURCE_DELETION)
-            .where((F.col("source_table") == table.source) & (F.col("batch_id") < batch.number))
-            .where(among("source_key", found))
-            .groupBy("source_key")
-            .agg(F.max("batch_id"))
-        )
-        for key, deleted in deletions.collect():
-            if deleted >= found[key][1]:
-                del found[key]
-    return {key: row_hash for key, (row_hash, _) in found.items()}
+    newest = newest_versions(staged.batch, staged.table, before=True, keys=wanted)
+    return {row[0]: row[1] for row in newest.select(staged.table.key, "row_hash").collect()}
 
 
-def _unchanged_rows(batch: Batch, table: StarTable, head: Head, changed: Collection[int]) -> DataFrame:
+def _unchanged_rows(staged: StagedTable, head: Head, changed: Collection[int]) -> DataFrame:
     """Return the unchanged rows of the partitions that `changed` lie in."""
-    rows = batch.context.lake.read(table, head.snapshot_id)
+    table = staged.table
+    rows = staged.batch.context.lake.read(table, head.snapshot_id)
     ranges = [f"`{table.key}` between {low} and {high}" for low, high in buckets(changed, table)]
     return rows.where(" or ".join(ranges) or "true").where(~among(table.key, changed))
 
 
-def _quarantined(table: StarTable, raw: DataFrame, problems: Mapping[int, int], known: Collection[int]) -> DataFrame:
-    source = SOURCE_TABLES[table.source]
+def _quarantined(source: SourceTable, raw: DataFrame, problems: Mapping[int, int], known: Collection[int]) -> DataFrame:
     keys: dict[int, list[int]] = {}
     for key, number in problems.items():
         keys.setdefault(number, []).append(key)

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 from contracts.checksum import mix
 from contracts.protocol.publication import TablePublication
 from contracts.tables.star import DIM_DATE
+from glue_jobs.commit import commit_once
 from glue_jobs.context import Batch, unchanged
-from glue_jobs.star.content import with_hash
 from glue_jobs.versions.days import Ranges, days_of, lacking, merged
 
 
@@ -42,22 +42,20 @@ def record(batch: Batch, days: Ranges, years: Collection[int]) -> TablePublicati
     days
         What the calendar has before the batch.
     """
-    before, lake = batch.before[DIM_DATE.name], batch.context.lake
+    before = batch.before[DIM_DATE.name]
     new = lacking(days, years)
     if not new:
         return unchanged(before)
-    lake.ensure(DIM_DATE)
-    head = batch.head(DIM_DATE)
-    if not head.of_batch(batch.number):
-        rows = with_hash(_every_day(batch.context.spark, new), DIM_DATE).withColumn("batch_id", F.lit(batch.number))
-        lake.append(DIM_DATE, rows.coalesce(1).sortWithinPartitions("date_id"), batch.number, None, head)
-    commit, files = batch.commit_of(DIM_DATE)
+
+    def rows() -> DataFrame:
+        days = _every_day(batch.context.spark, new).withColumn("batch_id", F.lit(batch.number))
+        return days.coalesce(1).sortWithinPartitions("date_id")
+
+    after = commit_once(batch, DIM_DATE, rows)
     keys = [day for year in new for day in range(days_of(year)[0], days_of(year)[1] + 1)]
     is_empty = before.highest_key < before.lowest_key
     return replace(
-        unchanged(before),
-        snapshot_id=commit.snapshot_id,
-        files=files,
+        after,
         inserted=len(keys),
         current_keys=before.current_keys + len(keys),
         key_checksum=before.key_checksum + sum(map(mix, keys)),

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import reduce
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.protocol.publication import TablePublication
 from contracts.tables.lake import SOURCE_DELETION
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
+from glue_jobs.commit import commit_once
 from glue_jobs.context import Batch, Outcome, unchanged
 from glue_jobs.errors import LakeReconciliationError
 from glue_jobs.staging.parts import key_list
-from glue_jobs.star.content import checksum, with_hash
+from glue_jobs.star.content import checksum
 from glue_jobs.versions.newest import newest_versions
 
 
@@ -65,26 +68,15 @@ def record(batch: Batch, outcomes: Iterable[tuple[str, Outcome]]) -> TablePublic
     before = batch.before[SOURCE_DELETION.name]
     if not found:
         return unchanged(before)
-    lake = batch.context.lake
-    lake.ensure(SOURCE_DELETION)
-    count = sum(outcome.after.deleted for _, outcome in found)
-    head = batch.head(SOURCE_DELETION)
-    if not head.of_batch(batch.number):
-        rows = [
+
+    def rows() -> DataFrame:
+        frames = [
             o.deleted.select(F.lit(source).alias("source_table"), "source_key", batch.moment.alias("deleted_at"))
             for source, o in found
             if o.deleted is not None
         ]
-        union = rows[0]
-        for further in rows[1:]:
-            union = union.unionByName(further)
-        union = with_hash(union, SOURCE_DELETION).withColumn("batch_id", F.lit(batch.number))
-        lake.append(SOURCE_DELETION, union.coalesce(1), batch.number, None, head)
-    commit, files = batch.commit_of(SOURCE_DELETION)
-    return replace(
-        unchanged(before),
-        snapshot_id=commit.snapshot_id,
-        files=files,
-        inserted=count,
-        current_keys=before.current_keys + count,
-    )
+        return reduce(DataFrame.unionByName, frames).withColumn("batch_id", F.lit(batch.number)).coalesce(1)
+
+    count = sum(outcome.after.deleted for _, outcome in found)
+    after = commit_once(batch, SOURCE_DELETION, rows)
+    return replace(after, inserted=count, current_keys=before.current_keys + count)

@@ -2,40 +2,37 @@
 
 from dataclasses import replace
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.protocol.publication import TablePublication
-from contracts.tables.lake import HISTORIES
+from contracts.tables.lake import HISTORIES, LINEAGE
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import STAR_TABLES
+from glue_jobs.commit import commit_once
 from glue_jobs.context import Batch, Outcome, unchanged
 
 
 def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
     """Commit the versions that a dimension's changes and deletions begin and end."""
     table, star, lake = HISTORIES[dimension], STAR_TABLES[dimension], batch.context.lake
-    before = batch.before[table.name]
     if not outcome.after.rows and outcome.deleted is None:
-        return unchanged(before)
-    lake.ensure(table)
-    head = batch.head(table)
-    if not head.of_batch(batch.number):
+        return unchanged(batch.before[table.name])
+
+    def rows() -> DataFrame:
         changed = lake.read(star).where(F.col("batch_id") == batch.number)
-        key = F.col(SOURCE_TABLES[star.source].key).cast("int").alias(star.key)
         if outcome.raw is not None:
-            created = outcome.raw.select(key, batch.created_utc.alias("created"))
-            changed = changed.join(created, star.key, "left")
+            key = F.col(SOURCE_TABLES[star.source].key).cast("int").alias(star.key)
+            changed = changed.join(outcome.raw.select(key, batch.created_utc.alias("created")), star.key, "left")
         else:
             changed = changed.withColumn("created", F.lit(None).cast("timestamp_ntz"))
         deleted = changed.where("false") if outcome.deleted is None else outcome.deleted.toDF(star.key)
-        rows = advanced(lake.read(table), changed, deleted, star.key, batch.moment, batch.number)
-        lake.overwrite(table, rows.coalesce(1).sortWithinPartitions(star.key, "valid_from"), batch.number, None, head)
-    commit, files = batch.commit_of(table)
+        before = lake.read(table).select(*table.column_names, *[column.name for column in LINEAGE])
+        whole = advanced(before, changed, deleted, star.key, batch)
+        return whole.coalesce(1).sortWithinPartitions(star.key, "valid_from")
+
     return replace(
-        unchanged(before),
-        snapshot_id=commit.snapshot_id,
-        files=files,
+        commit_once(batch, table, rows, replaces_all=True),
         inserted=outcome.after.inserted,
         updated=outcome.after.updated,
         deleted=outcome.after.deleted,
@@ -44,9 +41,7 @@ def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
     )
 
 
-def advanced(
-    before: DataFrame, changed: DataFrame, deleted: DataFrame, key: str, moment: Column, batch: int
-) -> DataFrame:
+def advanced(before: DataFrame, changed: DataFrame, deleted: DataFrame, key: str, batch: Batch) -> DataFrame:
     """Return the history after a batch.
 
     Parameters
@@ -57,18 +52,17 @@ def advanced(
         The dimension's rows that the batch inserted or changed, and ``created``: when the source row was written.
     deleted
         Keys, as `key`, that the batch found deleted.
-    moment
-        The batch's snapshot, UTC. A source whose clock was set back gives versions of no duration, never overlapping ones.
     batch
-        Its number.
+        A source whose clock was set back gives versions of no duration, never overlapping ones.
     """
+    moment = batch.moment
     ended = changed.select(key).unionByName(deleted.select(key)).distinct().withColumn("_ends", F.lit(True))
     marked = before.join(ended, key, "left").withColumn("_ends", F.col("is_current") & F.col("_ends").isNotNull())
     kept = marked.select(
         *[c for c in before.columns if c not in ("valid_to", "is_current", "batch_id")],
         F.when(F.col("_ends"), F.greatest(moment, "valid_from")).otherwise(F.col("valid_to")).alias("valid_to"),
         (F.col("is_current") & ~F.col("_ends")).alias("is_current"),
-        F.when(F.col("_ends"), F.lit(batch)).otherwise(F.col("batch_id")).alias("batch_id"),
+        F.when(F.col("_ends"), F.lit(batch.number)).otherwise(F.col("batch_id")).alias("batch_id"),
     )
     last = before.groupBy(key).agg(F.max(F.coalesce("valid_to", "valid_from")).alias("_last"))
     opened = changed.join(last, key, "left").select(
@@ -78,6 +72,6 @@ def advanced(
         .alias("valid_from"),
         F.lit(None).cast("timestamp_ntz").alias("valid_to"),
         F.lit(True).alias("is_current"),
-        F.lit(batch).alias("batch_id"),
+        F.lit(batch.number).alias("batch_id"),
     )
     return kept.unionByName(opened)

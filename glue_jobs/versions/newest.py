@@ -1,22 +1,29 @@
 """The newest version of every key that is current."""
 
+from collections.abc import Collection
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.tables.lake import SOURCE_DELETION
 from contracts.tables.table import StarTable
 from glue_jobs.context import Batch
+from glue_jobs.lake.pruning import among
 
 
-def newest_versions(batch: Batch, table: StarTable, *, before: bool) -> DataFrame:
+def newest_versions(batch: Batch, table: StarTable, *, before: bool, keys: Collection[int] | None = None) -> DataFrame:
     """Return key, ``row_hash`` and ``batch_id`` of the newest version of every key that is current.
 
     Parameters
     ----------
     before
         Whether to leave out what this batch has written. (Of a dimension that it has changed, only the present is known.)
+    keys
+        Those that are looked for; all by default. Few of them are looked up, in few files.
     """
     rows = batch.context.lake.read(table)
+    if keys is not None:
+        rows = rows.where(among(table.key, keys))
     if table.is_append_only:
         limit = batch.number - 1 if before else batch.number
         newest = F.max_by(F.struct("row_hash", "batch_id"), table.record_id).alias("newest")
@@ -28,6 +35,7 @@ def newest_versions(batch: Batch, table: StarTable, *, before: bool) -> DataFram
     deletions = (
         batch.context.lake.read(SOURCE_DELETION)
         .where((F.col("source_table") == table.source) & (F.col("batch_id") < batch.number))
+        .where(F.lit(True) if keys is None else among("source_key", keys))
         .groupBy(F.col("source_key").alias(table.key))
         .agg(F.max("batch_id").alias("_deleted"))
     )

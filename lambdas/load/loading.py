@@ -1,6 +1,8 @@
 """The logic of a load: which publications, in which order, and whether a batch may commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+import pyarrow as pa
 
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import publication_key
@@ -8,8 +10,9 @@ from contracts.protocol.progress import newest_publication_number, publications_
 from contracts.protocol.publication import Publication
 from contracts.tables.lake import HISTORIES, SOURCE_DELETION
 from contracts.tables.star import STAR_TABLES
+from contracts.tables.table import Kind, StarTable
 from lambdas.errors import ReconciliationError
-from lambdas.load.custody import Custody, Owner, check_newest, check_rebuild
+from lambdas.load.custody import Custody, Owner, check_empty, check_newest, check_owner, check_rebuild, is_next
 from lambdas.load.lake_files import LakeFiles
 from lambdas.load.reconciliation import Reconciliation
 from lambdas.load.warehouse.gateway import Warehouse
@@ -74,27 +77,43 @@ def load_publication(warehouse: Warehouse, lake: LakeFiles, publication: Publica
         When the files hold other than the published number of rows, or the warehouse would show other keys than the
         lake; everything was rolled back.
     """
-    with warehouse.batch(publication, lake.bucket) as reconciliation:
-        if reconciliation is None:
+    here = Owner(publication.lake, lake.bucket, warehouse.naming.schema)
+    with warehouse.transaction(f"batch {publication.batch}"):
+        warehouse.lock()
+        ledger = warehouse.ledger
+        custody = ledger.custody()
+        check_owner(custody, here)
+        if not is_next(custody, publication, ledger.entry(publication.batch)):
             return False
-        write_publication(warehouse, lake, publication, reconciliation)
+        if not custody.last:
+            check_empty(custody, ledger.filled_facts())
+        if custody.owner is None:
+            ledger.bind(here)
+        ledger.record(publication)
+        write_publication(warehouse, lake, publication, is_first=not custody.last)
     return True
 
 
 def write_publication(
-    warehouse: Warehouse, lake: LakeFiles, publication: Publication, reconciliation: Reconciliation
+    warehouse: Warehouse, lake: LakeFiles, publication: Publication, *, is_first: bool = False
 ) -> None:
-    """Write what a publication brings, inside its transaction, and check that the warehouse then shows what the lake does.
+    """Write a publication, inside its transaction, and check that the warehouse then shows what the lake does.
+
+    Parameters
+    ----------
+    is_first
+        Whether the warehouse was empty before.
 
     Raises
     ------
     ReconciliationError
         When it does not.
     """
+    reconciliation = Reconciliation(warehouse.connection, warehouse.naming, publication, is_first=is_first)
     for name, table in STAR_TABLES.items():
         if publication.tables[name].rows or publication.tables[name].files:
             rows = lake.rows(table, publication.tables[name].files, publication.batch)
-            _check(publication, name, warehouse.write(table, rows, reconciliation))
+            _check(publication, name, _write(warehouse, table, rows, reconciliation))
     for table in HISTORIES.values():  # written anew as a whole by every batch that changes them
         if files := publication.tables[table.name].files:
             warehouse.replace(table, lake.rows(table, files))
@@ -102,6 +121,23 @@ def write_publication(
         rows = lake.rows(SOURCE_DELETION, publication.tables[SOURCE_DELETION.name].files, publication.batch)
         _check(publication, SOURCE_DELETION.name, warehouse.delete(publication, rows))
     reconciliation.check()
+
+
+def _write(
+    warehouse: Warehouse, table: StarTable, rows: Iterable[pa.RecordBatch], reconciliation: Reconciliation
+) -> int:
+    """Write rows, facts straight into their table and dimensions through a staged one; return how many.
+
+    New keys of a dimension are counted before its rows are there, those of a fact after.
+    """
+    if table.kind is Kind.FACT:
+        received = warehouse.append(table, rows)
+        reconciliation.count_new_keys(table, warehouse.naming.table(table))
+        return received
+    staged, received = warehouse.stage(table, rows)
+    reconciliation.count_new_keys(table, staged)
+    warehouse.upsert(table, staged)
+    return received
 
 
 def _check(publication: Publication, name: str, received: int) -> None:

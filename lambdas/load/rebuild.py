@@ -133,8 +133,7 @@ class Rebuild:
                     break
                 check_follows(publication, last)
                 self._warehouse.ledger.record(publication)
-                reconciliation = Reconciliation(self._warehouse.connection, self._naming, publication, is_first=False)
-                write_publication(self._warehouse, self._lake, publication, reconciliation)
+                write_publication(self._warehouse, self._lake, publication)
                 last = publication.batch
             if self._owner.lake or self._check is None:
                 self._warehouse.ledger.bind(self._owner)

@@ -62,14 +62,15 @@ class Reconciliation:
         self._verified = self._verified_today()
         self._new: dict[str, Figures] = {}
 
-    def counts_new_keys(self, table: StarTable) -> bool:
-        """Tell whether what the batch brings to a table must be counted, because the whole is not going to be."""
-        return not self._is_counted_whole(table)
-
     def count_new_keys(self, table: StarTable, rows: sql.Composable) -> None:
-        """Count what the batch makes current; of a dimension before it is brought in, of a fact after."""
-        expected = self._publication.tables[table.name]
-        self._new[table.name] = self._summed(new_keys(table, self._naming, rows, expected.first_record_id))
+        """Count what the batch makes current, where the whole is not going to be counted.
+
+        Of a dimension it is called before the rows are written, of a fact after.
+        """
+        if self._is_counted_whole(table):
+            return
+        first = self._publication.tables[table.name].first_record_id
+        self._new[table.name] = self._summed(new_keys(table, self._naming, rows, first))
 
     def check(self) -> None:
         """Compare every table with the publication.

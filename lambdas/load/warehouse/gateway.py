@@ -1,4 +1,4 @@
-"""Gateway to the warehouse: one transaction for each publication, under one advisory lock."""
+"""Gateway to the warehouse: its transactions and its lock, and how rows get in. What is written when is decided by `loading`."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 from contracts.protocol.publication import Publication
 from contracts.tables.lake import SOURCE_DELETION
 from contracts.tables.star import FACTS
-from contracts.tables.table import Column, Kind, StarTable
+from contracts.tables.table import Column, StarTable
 from lambdas.errors import (
     AnotherLoadError,
     PrivilegeError,
@@ -20,8 +20,7 @@ from lambdas.errors import (
     WarehouseSchemaError,
     WarehouseWriteError,
 )
-from lambdas.load.custody import Custody, Owner, check_empty, check_owner, is_next
-from lambdas.load.reconciliation import Reconciliation
+from lambdas.load.custody import Custody
 from lambdas.load.warehouse.copy_binary import HEADER, TRAILER, encode
 from lambdas.load.warehouse.ledger import Ledger
 from lambdas.load.warehouse.limits import Limits
@@ -101,71 +100,31 @@ class Warehouse:
                 f"changed; that load, or the next one, does what is left."
             ) from None
 
-    @contextmanager
-    def batch(self, publication: Publication, bucket: str) -> Iterator[Reconciliation | None]:
-        """Open the transaction of one publication; it commits when the block ends well.
+    def append(self, table: StarTable, batches: Iterable[pa.RecordBatch]) -> int:
+        """Copy rows straight into a fact's table; return how many."""
+        target = self.naming.table(table)
+        received = self.copy(table, target, batches)
+        self._analyze(target, received)
+        return received
 
-        Parameters
-        ----------
-        bucket
-            The processed bucket that it comes from.
-
-        Yields
-        ------
-        Reconciliation or None
-            None when the ledger has this publication already: another load committed it first.
-
-        Raises
-        ------
-        CustodyError, PublicationGapError
-            When the ledger is another lake's, or has other batches than this one follows.
-        """
-        here = Owner(publication.lake, bucket, self.naming.schema)
-        with self.transaction(f"batch {publication.batch}"):
-            self.lock()
-            custody = self.ledger.custody()
-            check_owner(custody, here)
-            if not is_next(custody, publication, self.ledger.entry(publication.batch)):
-                yield None
-                return
-            if not custody.last:
-                check_empty(custody, self.ledger.filled_facts())
-            if custody.owner is None:
-                self.ledger.bind(here)
-            self.ledger.record(publication)
-            yield Reconciliation(self.connection, self.naming, publication, is_first=not custody.last)
-
-    def write(self, table: StarTable, batches: Iterable[pa.RecordBatch], reconciliation: Reconciliation) -> int:
-        """Write rows: facts straight into their table, dimensions by staging and upsert.
-
-        Returns
-        -------
-        int
-            The rows received.
-        """
-        target, is_counted = self.naming.table(table), reconciliation.counts_new_keys(table)
-        if table.kind is Kind.FACT:
-            received = self.copy(table, target, batches)
-            self._analyze(target, received)
-            if is_counted:
-                reconciliation.count_new_keys(table, target)
-            return received
+    def stage(self, table: StarTable, batches: Iterable[pa.RecordBatch]) -> tuple[sql.Identifier, int]:
+        """Copy rows into a temporary table; return it, and how many they are."""
         staged = sql.Identifier(f"stage_{table.name}")
-        self.connection.execute(stage(f"stage_{table.name}", table.column_names, target))
+        self.connection.execute(stage(f"stage_{table.name}", table.column_names, self.naming.table(table)))
         received = self.copy(table, staged, batches)
         self._analyze(staged, received)
-        if is_counted:
-            reconciliation.count_new_keys(table, staged)
+        return staged, received
+
+    def upsert(self, table: StarTable, staged: sql.Identifier) -> None:
+        """Insert or change a dimension's rows; what is written anew is not deleted any more."""
         self.connection.execute(upsert(table, self.naming, staged))
-        if table.source:  # what is written anew is not deleted any more
+        if table.source:
             self.connection.execute(undelete(table, self.naming, staged))
-        return received
 
     def replace(self, table: StarTable, batches: Iterable[pa.RecordBatch]) -> int:
         """Make a history's content the given rows; keys whose rows are equal are left alone."""
-        staged, live = sql.Identifier(f"stage_{table.name}"), self.naming.table(table)
-        self.connection.execute(stage(f"stage_{table.name}", table.column_names, live))
-        received = self.copy(table, staged, batches)
+        live = self.naming.table(table)
+        staged, received = self.stage(table, batches)
         self.connection.execute(
             sql.SQL("create temporary table {} on commit drop as ").format(sql.Identifier(f"keys_{table.name}"))
             + differing_keys(table, self.naming, staged)
@@ -189,9 +148,8 @@ class Warehouse:
         int
             The rows received.
         """
-        deletion, staged = self.naming.table(SOURCE_DELETION), sql.Identifier("stage_source_deletion")
-        self.connection.execute(stage("stage_source_deletion", SOURCE_DELETION.column_names, deletion))
-        received = self.copy(SOURCE_DELETION, staged, batches)
+        deletion = self.naming.table(SOURCE_DELETION)
+        staged, received = self.stage(SOURCE_DELETION, batches)
         last = {t.source: publication.tables[t.name].last_record_id for t in FACTS}
         cases = sql.SQL(" ").join(
             sql.SQL("when {} then {}").format(sql.Literal(source), sql.Literal(record))
