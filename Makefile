@@ -51,8 +51,9 @@ format: setup ## format the code
 format-check:
 	$(VENV)/bin/ruff format --check --quiet $(CODE)
 
-lint: setup ## lint the code and look for insecure patterns
+lint: setup ## lint the code, its imports, and look for insecure patterns
 	$(VENV)/bin/ruff check --quiet $(CODE)
+	$(VENV)/bin/lint-imports --no-cache > /dev/null || $(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/bandit --quiet --severity-level medium -c pyproject.toml -r app.py contracts cdk_app lambdas glue_jobs analytics
 
 types: setup ## check the types

@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -38,66 +39,57 @@ class AlertingStack(cdk.Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, description="totesys: alarms", **kwargs)
-        self._prefix = settings.prefix
-        self.topic = sns.Topic(
-            self,
-            "Topic",
-            topic_name=f"{settings.prefix}-alarms",
-            display_name="totesys data platform",
-            master_key=storage.key,
-            enforce_ssl=settings.enforce_tls,
-        )
-        self.topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="Alarms",
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[self.topic.topic_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
-            )
-        )
-        if settings.alarm_email:
-            self.topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
-        if settings.alarm_phone:
-            self.topic.add_subscription(subscriptions.SmsSubscription(settings.alarm_phone))
-        service = f"{settings.prefix}-load"
-        unconfirmed = cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name=OLDEST_UNLOADED_BATCH_AGE,
-            dimensions_map={"service": f"{settings.prefix}-extract"},
-            statistic="Maximum",
-            period=cdk.Duration.minutes(max(5, settings.extract_minutes)),
-        )
-        checked = cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name=SOURCE_CHECKED,
-            dimensions_map={"service": f"{settings.prefix}-extract"},
-            statistic="Sum",
-            period=_PERIOD,
-        )
-        quarantined = cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name=ROWS_QUARANTINED,
-            dimensions_map={"service": service},
-            statistic="Maximum",
-            period=_PERIOD,
-        )
+        self._settings = settings
+        self.topic = self._topic(storage.key)
         errors: dict[str, Any] = {"statistic": "Sum", "period": _PERIOD}
         machine = pipeline.publish.machine
         self._alarm("extract-failed", "The extract function failed.", pipeline.extract.function.metric_errors(**errors))
         self._alarm("load-failed", "The load function failed.", pipeline.load.function.metric_errors(**errors))
         self._alarm("publish-failed", "An execution of the state machine failed.", machine.metric_failed(**errors))
         self._alarm("publish-timed-out", "An execution timed out.", machine.metric_timed_out(**errors))
+        self._alarms_on_data()
+        cdk.CfnOutput(self, "TopicArn", value=self.topic.topic_arn)
+
+    def _topic(self, key: kms.IKey) -> sns.Topic:
+        settings = self._settings
+        topic = sns.Topic(
+            self,
+            "Topic",
+            topic_name=f"{settings.prefix}-alarms",
+            display_name="totesys data platform",
+            master_key=key,
+            enforce_ssl=settings.enforce_tls,
+        )
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="Alarms",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        if settings.alarm_email:
+            topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
+        if settings.alarm_phone:
+            topic.add_subscription(subscriptions.SmsSubscription(settings.alarm_phone))
+        return topic
+
+    def _alarms_on_data(self) -> None:
+        """Alarms on what the functions measure, and not only on whether they fail."""
+        settings = self._settings
         self._alarm(
             "not-fresh",
             f"A batch is older than {settings.freshness_minutes} minutes and no load has confirmed that the warehouse shows it.",
-            unconfirmed,
+            self._metric(
+                OLDEST_UNLOADED_BATCH_AGE, "extract", "Maximum", cdk.Duration.minutes(max(5, settings.extract_minutes))
+            ),
             threshold=settings.freshness_minutes * 60,
         )
         self._alarm(
             "source-not-checked",
             "No extraction has ended well for 30 minutes.",
-            checked,
+            self._metric(SOURCE_CHECKED, "extract", "Sum"),
             threshold=1,
             operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             periods=6,
@@ -105,11 +97,19 @@ class AlertingStack(cdk.Stack):
         )
         self._alarm(
             "rows-quarantined",
-            "Rows of the source cannot be shown and are held back.",
-            quarantined,
+            "Rows of the source fail a check and are quarantined.",
+            self._metric(ROWS_QUARANTINED, "load", "Maximum"),
             missing=cloudwatch.TreatMissingData.IGNORE,
         )
-        cdk.CfnOutput(self, "TopicArn", value=self.topic.topic_arn)
+
+    def _metric(self, name: str, function: str, statistic: str, period: cdk.Duration = _PERIOD) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map={"service": f"{self._settings.prefix}-{function}"},
+            statistic=statistic,
+            period=period,
+        )
 
     def _alarm(
         self,
@@ -125,7 +125,7 @@ class AlertingStack(cdk.Stack):
         alarm = cloudwatch.Alarm(
             self,
             "".join(word.capitalize() for word in name.split("-")),
-            alarm_name=f"{self._prefix}-{name}",
+            alarm_name=f"{self._settings.prefix}-{name}",
             alarm_description=f"{description} What to do: docs/runbooks/{name}.md",
             metric=metric,
             threshold=threshold,

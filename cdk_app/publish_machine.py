@@ -40,28 +40,15 @@ class PublishMachine(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         name = f"{settings.prefix}-publish"
-        self.role = iam.Role(
-            self,
-            "Role",
-            role_name=f"{name}-machine",
-            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+        parts = Parts(
+            extract_arn=extract.function_arn,
+            load_arn=load.function_arn,
+            job_name=job.job_name,
+            maintenance_name=job.maintenance_name,
+            topic_arn=topic_arn,
+            name=name,
         )
-        for actions, resources in (
-            (["lambda:InvokeFunction"], [extract.function_arn, load.function_arn]),
-            (
-                ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"],
-                [job.job_arn, job.maintenance_arn],
-            ),
-            (["sns:Publish"], [topic_arn]),
-            (["kms:GenerateDataKey", "kms:Decrypt"], [key.key_arn]),
-        ):
-            allow(self.role, actions, resources)
-        acknowledge(
-            self.role,
-            {
-                "AwsSolutions-IAM5[Resource::*]": "Delivery of logs and traces: AWS defines no resources for these actions."
-            },
-        )
+        self.role = self._role(name, parts, [job.job_arn, job.maintenance_arn], key)
         group = logs.LogGroup(
             self,
             "Logs",
@@ -74,22 +61,29 @@ class PublishMachine(Construct):
             "Machine",
             state_machine_name=name,
             comment="totesys: lake and warehouse follow the batches",
-            definition_body=sfn.DefinitionBody.from_string(
-                json.dumps(
-                    definition(
-                        Parts(
-                            extract_arn=extract.function_arn,
-                            load_arn=load.function_arn,
-                            job_name=job.job_name,
-                            maintenance_name=job.maintenance_name,
-                            topic_arn=topic_arn,
-                            name=name,
-                        )
-                    )
-                )
-            ),
+            definition_body=sfn.DefinitionBody.from_string(json.dumps(definition(parts))),
             role=self.role,
             timeout=cdk.Duration.hours(3),
             tracing_enabled=True,
             logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
         )
+
+    def _role(self, name: str, parts: Parts, jobs: list[str], key: kms.IKey) -> iam.Role:
+        role = iam.Role(
+            self,
+            "Role",
+            role_name=f"{name}-machine",
+            assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
+        )
+        job_actions = ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"]
+        allow(role, ["lambda:InvokeFunction"], [parts.extract_arn, parts.load_arn])
+        allow(role, job_actions, jobs)
+        allow(role, ["sns:Publish"], [parts.topic_arn])
+        allow(role, ["kms:GenerateDataKey", "kms:Decrypt"], [key.key_arn])
+        acknowledge(
+            role,
+            {
+                "AwsSolutions-IAM5[Resource::*]": "Delivery of logs and traces: AWS defines no resources for these actions."
+            },
+        )
+        return role

@@ -21,7 +21,6 @@ from glue_jobs.commit import is_first
 from glue_jobs.context import Batch, Context, Outcome, unchanged
 from glue_jobs.custody import check_lake
 from glue_jobs.errors import ConflictError
-from glue_jobs.maintenance.maintain import BATCHES, compact_small_files
 from glue_jobs.spark_errors import SPARK_ERRORS, explained
 from glue_jobs.staging import quarantine
 from glue_jobs.staging.parts import check_parts
@@ -51,9 +50,7 @@ def publish(
     log: Callable[[str], None],
     superseded: tuple[Superseded, ...] = (),
 ) -> Publication:
-    """Bring one batch into the lake and publish it.
-
-    Every so many batches the small files that they left are brought together, once all is published.
+    """Transform one batch and publish it.
 
     What a table's newest commit says of this batch is not done again, so a run after a crash does exactly what is missing.
 
@@ -110,8 +107,6 @@ def publish(
         log(f"batch {manifest.batch}: another run published it first")
     else:
         log(f"batch {manifest.batch}: published after {time.monotonic() - started:.1f} s")
-    if publication.batch // BATCHES > (publication.first - 1) // BATCHES:
-        compact_small_files(context.lake, log)
     return publication
 
 

@@ -16,7 +16,8 @@ from contracts.protocol.publication import EMPTY, DataFile, Publication, TablePu
 from contracts.tables.lake import LAKE_TABLES, SOURCE_DELETION
 from contracts.tables.table import StarTable
 from glue_jobs.errors import LakeReconciliationError, OvertakenError
-from glue_jobs.lake.tables import Commit, Head, Lake
+from glue_jobs.lake.maintenance import MaintainedLake
+from glue_jobs.lake.tables import Commit, Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Context:
     spark: SparkSession
     ingestion: Bucket
     processed: Bucket
-    lake: Lake
+    lake: MaintainedLake
     publications: str = ""
     is_partial: bool = False
 

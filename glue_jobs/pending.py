@@ -1,4 +1,4 @@
-"""Pending batches in order; where one cannot be brought in, the next full batch takes the context of all before it."""
+"""Pending batches in order; where one cannot be transformed, the next full batch takes the place of all before it."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,6 +11,7 @@ from glue_jobs.batch_run import publish
 from glue_jobs.context import Context
 from glue_jobs.custody import check_published
 from glue_jobs.errors import ConflictError, OvertakenError, TransformError
+from glue_jobs.maintenance.maintain import BATCHES, compact_small_files
 
 #: Characters of a reason that are kept.
 REASON = 500
@@ -29,7 +30,7 @@ def transform_pending(
     Raises
     ------
     TransformError, DamagedDocumentError
-        When a batch cannot be brought in and no full one follows it.
+        When a batch cannot be transformed and no full one follows it.
     CustodyError
         When batches and publications do not belong together. Nothing was committed.
     """
@@ -37,19 +38,21 @@ def transform_pending(
     previous = read_publication(processed, published) if published else None
     if previous:
         check_published(ingestion, previous)
-    while _bring_next(ingestion, processed, previous, context, log):
-        published = newest_publication_number(processed)
+    while _transform_next(ingestion, processed, previous, context, log):
+        before, published = published, newest_publication_number(processed)
         previous = read_publication(processed, published) if published else None
+        if published // BATCHES > before // BATCHES:
+            compact_small_files(context().lake, log)
 
 
-def _bring_next(
+def _transform_next(
     ingestion: Bucket,
     processed: Bucket,
     previous: Publication | None,
     context: Callable[[], Context],
     log: Callable[[str], None],
 ) -> bool:
-    """Publish the next batch, or the full one that takes its context; return whether there was any."""
+    """Publish the next batch, or the full one that takes its place; return whether there was any."""
     published, reasons, manifest = previous.batch if previous else 0, dict[int, str](), None
     while True:
         try:
@@ -75,14 +78,14 @@ def _bring_next(
 
 
 def left_out(manifest: Manifest, published: int, reasons: Mapping[int, str]) -> tuple[Superseded, ...]:
-    """Return the batches whose context a full one takes: those that failed, and those that were to follow them.
+    """Return the batches whose place a full one takes: those that failed, and those that were to follow them.
 
     Parameters
     ----------
     published
         Number of the newest publication.
     reasons
-        Why batches could not be brought in, by their numbers; empty when none has failed.
+        Why batches could not be transformed, by their numbers; empty when none has failed.
     """
     if not reasons:
         return ()

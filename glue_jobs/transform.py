@@ -21,10 +21,10 @@ from pyspark.sql import SparkSession
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.steps import JobMode
 from glue_jobs.context import Context
-from glue_jobs.lake.tables import Lake
+from glue_jobs.lake.maintenance import MaintainedLake
 from glue_jobs.maintenance.lake_listing import list_files
 from glue_jobs.maintenance.maintain import maintain
-from glue_jobs.maintenance.replay import check_replay, replay
+from glue_jobs.maintenance.replay import Replay, replay
 from glue_jobs.pending import transform_pending
 
 
@@ -42,14 +42,14 @@ def main(arguments: Sequence[str]) -> None:
     client = boto3.client("s3")
     ingestion, processed = Bucket(client, options.ingestion_bucket), Bucket(client, options.processed_bucket)
     if options.mode == JobMode.MAINTAIN:
-        lake = Lake(_session(), options.database, processed.name)
+        lake = MaintainedLake(_session(), options.database, processed.name)
         maintain(lake, processed, options.keep_days, _log)
     elif options.mode == JobMode.LIST:
-        list_files(Lake(_session(), options.database, processed.name), processed, _log)
+        list_files(MaintainedLake(_session(), options.database, processed.name), processed, _log)
     elif options.mode == JobMode.REPLAY:
-        check_replay(options.database, options.first, options.last, options.into)
-        glue = boto3.client("glue")
-        replay(_session(), ingestion, processed, glue, options.first, options.last, options.into, _log)
+        asked = Replay(options.first, options.last, options.into)
+        asked.check(options.database)
+        replay(_session(), ingestion, processed, asked, _log)
     else:
         _transform(ingestion, processed, options.database)
 
@@ -61,7 +61,7 @@ def _transform(ingestion: Bucket, processed: Bucket, database: str) -> None:
     def context() -> Context:
         if not contexts:
             spark = _session()
-            contexts.append(Context(spark, ingestion, processed, Lake(spark, database, processed.name)))
+            contexts.append(Context(spark, ingestion, processed, MaintainedLake(spark, database, processed.name)))
         return contexts[0]
 
     transform_pending(ingestion, processed, context, _log)

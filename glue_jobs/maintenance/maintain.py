@@ -1,6 +1,6 @@
-"""Upkeep of the lake: few large files instead of many small ones, and no snapshots that nobody needs any more.
+"""Maintenance of the lake: few large files instead of many small ones, and no snapshots that nobody needs any more.
 
-Safe beside a running transform: every commit is validated against what was read, and a loser begins again.
+Safe beside a running transform: every commit is validated against what was read, and whoever loses retries.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from contracts.protocol.progress import newest_load_number, newest_publication_n
 from contracts.tables.lake import LAKE_TABLES, QUARANTINE, QUARANTINE_ROW
 from contracts.tables.table import StarTable
 from glue_jobs.errors import ConflictError
-from glue_jobs.lake.tables import Lake
+from glue_jobs.lake.maintenance import MaintainedLake
 
 ATTEMPTS = 5
-#: Batches after which small files are brought together, and how many of them a partition must have.
+#: Batches after which small files are compacted, and how many of them a partition must have.
 BATCHES = 16
 #: Files of this size are no longer small: rewriting them would cost more than they cost those that read them.
 SMALL_BYTES = 4 * 2**20
@@ -21,7 +21,7 @@ SMALL_BYTES = 4 * 2**20
 _WHOLE = (QUARANTINE, QUARANTINE_ROW)
 
 
-def maintain(lake: Lake, processed: Bucket, keep_days: int, log: Callable[[str], None]) -> None:
+def maintain(lake: MaintainedLake, processed: Bucket, keep_days: int, log: Callable[[str], None]) -> None:
     """Compact every table's partitions of several files, rewrite its manifests, and expire its old snapshots.
 
     Tables that a batch has changed which is not published yet are left for the next time.
@@ -53,8 +53,8 @@ def maintain(lake: Lake, processed: Bucket, keep_days: int, log: Callable[[str],
             log(f"{table.name}: {compacted} partitions compacted, {expired} snapshots expired")
 
 
-def compact_small_files(lake: Lake, log: Callable[[str], None]) -> None:
-    """Bring the small files together that batches have left since the last maintenance.
+def compact_small_files(lake: MaintainedLake, log: Callable[[str], None]) -> None:
+    """Compact the small files that batches have left since the last maintenance.
 
     What it costs follows what these batches wrote, because larger files are left alone. Without it, each batch would open
     the files of all batches since then.
@@ -63,17 +63,17 @@ def compact_small_files(lake: Lake, log: Callable[[str], None]) -> None:
         try:
             files = lake.compact_small_files(table, BATCHES, SMALL_BYTES)
         except ConflictError:
-            log(f"{table.name}: a batch has changed what was being brought together; left for the next time")
+            log(f"{table.name}: a batch has changed what was being compacted; left for the next time")
         else:
             if files:
-                log(f"{table.name}: {files} small files brought together")
+                log(f"{table.name}: {files} small files compacted")
 
 
-def _compact(lake: Lake, table: StarTable, log: Callable[[str], None]) -> int:
+def _compact(lake: MaintainedLake, table: StarTable, log: Callable[[str], None]) -> int:
     for _ in range(ATTEMPTS):
         try:
             return lake.compact(table)
         except ConflictError:
-            log(f"{table.name}: a batch has changed what was being compacted; again")
+            log(f"{table.name}: a batch has changed what was being compacted; retried")
     log(f"{table.name}: not compacted, because batches keep changing it; left for the next time")
     return 0

@@ -6,9 +6,10 @@ stopped at any time and resumed; nothing that the live lake or the warehouse rea
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
 
+import boto3
 from pyspark.sql import SparkSession
 
 from contracts.protocol.bucket import Bucket
@@ -20,36 +21,44 @@ from glue_jobs.batch_run import publish
 from glue_jobs.context import Context
 from glue_jobs.custody import check_published
 from glue_jobs.errors import ReplayError
-from glue_jobs.lake.tables import Lake
+from glue_jobs.lake.maintenance import MaintainedLake
 
 
-def check_replay(database: str, first: int, last: int, into: str) -> None:
-    """Check what a replay is asked for.
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What is replayed: batches `first` to `last` into the database `into`."""
 
-    Raises
-    ------
-    ReplayError
-        Naming what is wrong; nothing was done.
-    """
-    if not re.fullmatch(rf"{re.escape(database)}_replay[a-z0-9_]*", into):
-        raise ReplayError(
-            f"A replay goes into a database called {database}_replay…, not into {into!r}. Nothing was done."
-        )
-    if not 1 <= first <= last:
-        raise ReplayError(f"A replay goes from a batch to the same or a later one, not from {first} to {last}.")
+    first: int
+    last: int
+    into: str
+
+    def check(self, database: str) -> None:
+        """Check what is asked for.
+
+        Parameters
+        ----------
+        database
+            The live lake's.
+
+        Raises
+        ------
+        ReplayError
+            Naming what is wrong; nothing was done.
+        """
+        if not re.fullmatch(rf"{re.escape(database)}_replay[a-z0-9_]*", self.into):
+            raise ReplayError(
+                f"A replay goes into a database called {database}_replay…, not into {self.into!r}. Nothing was done."
+            )
+        if not 1 <= self.first <= self.last:
+            raise ReplayError(
+                f"A replay goes from a batch to the same or a later one, not from {self.first} to {self.last}."
+            )
 
 
 def replay(
-    spark: SparkSession,
-    ingestion: Bucket,
-    processed: Bucket,
-    glue: Any,
-    first: int,
-    last: int,
-    into: str,
-    log: Callable[[str], None],
+    spark: SparkSession, ingestion: Bucket, processed: Bucket, asked: Replay, log: Callable[[str], None]
 ) -> None:
-    """Bring batches `first` to `last` into the database `into`, going on where an earlier run stopped.
+    """Transform batches into a database of their own, going on where an earlier run stopped.
 
     Where the first of them is not a full one, its rows may refer to what came before, and counts are not compared.
 
@@ -60,6 +69,7 @@ def replay(
     CustodyError
         When the batches are not those that the replay began with. Nothing was committed.
     """
+    first, last, into = asked.first, asked.last, asked.into
     prefix = replay_prefix(into)
     beginning = next(whole_batches(ingestion, first - 1), None)
     if beginning is None or beginning.batch > last:
@@ -69,10 +79,9 @@ def replay(
         raise ReplayError(
             f"{into} holds a replay that began with another batch than {first}. Drop it or choose another name."
         )
-    _ensure_database(glue, into, location(processed.name, prefix))
-    context = Context(
-        spark, ingestion, processed, Lake(spark, into, processed.name), prefix, is_partial=not beginning.is_full
-    )
+    _ensure_database(into, location(processed.name, prefix))
+    lake = MaintainedLake(spark, into, processed.name)
+    context = Context(spark, ingestion, processed, lake, prefix, is_partial=not beginning.is_full)
     done = processed.newest(prefix + PUBLICATION_PREFIX)
     key = publication_key(done)
     previous = Publication.from_json(processed.get(prefix + key), key) if done else None
@@ -83,7 +92,8 @@ def replay(
         log(f"replayed batch {manifest.batch} into {into}")
 
 
-def _ensure_database(glue: Any, name: str, location: str) -> None:
+def _ensure_database(name: str, location: str) -> None:
+    glue = boto3.client("glue")
     try:
         glue.get_database(Name=name)
     except glue.exceptions.EntityNotFoundException:

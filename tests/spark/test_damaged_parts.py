@@ -172,11 +172,11 @@ def test_g8_a_value_longer_than_what_is_parsed_at_a_time_survives(pipeline, spar
 
 def test_g12_an_error_of_spark_shows_no_data(pipeline, spark, capfd, monkeypatch):
     """What fails inside Spark quotes the value that it fails at."""
+    from glue_jobs import batch_run
     from glue_jobs.errors import TransformError
-    from glue_jobs.versions import by_lookup
 
     StaffPart(pipeline)
-    plain = by_lookup.raw_rows
+    plain = batch_run.raw_rows
 
     def failing(batch, table):
         rows = plain(batch, table)
@@ -184,7 +184,7 @@ def test_g12_an_error_of_spark_shows_no_data(pipeline, spark, capfd, monkeypatch
             return rows
         return rows.where("assert_true(email_address not like 'ann%', concat('\"', email_address, '\"')) is null")
 
-    monkeypatch.setattr(by_lookup, "raw_rows", failing)
+    monkeypatch.setattr(batch_run, "raw_rows", failing)
     with pytest.raises(TransformError, match=r"Table dim_staff: .*Nothing was published") as raised:
         pipeline.transform(spark)
     assert MAIL not in "".join(traceback.format_exception(raised.value))

@@ -11,14 +11,14 @@ import pytest
 from pyspark.sql import functions as F
 
 from contracts.tables.lake import SOURCE_DELETION
-from glue_jobs import commit
+from glue_jobs import batch_run, commit
 from glue_jobs.context import Batch, unchanged
 from glue_jobs.errors import LakeReconciliationError, TransformError
 from glue_jobs.lake import retention
-from glue_jobs.lake.tables import Lake
+from glue_jobs.lake.maintenance import MaintainedLake as Lake
 from glue_jobs.staging import parts
 from glue_jobs.staging.rows import QUARANTINED
-from glue_jobs.versions import by_join, by_lookup, deletions
+from glue_jobs.versions import by_join, by_lookup, newest
 from tests.spark.model import histories
 from tests.spark.model.machine import LakeModel, prepare
 
@@ -34,8 +34,7 @@ def every_row_read_again_is_a_change(patch):
 
 
 def the_oldest_version_is_compared_with(patch):
-    patch.setattr(by_lookup, "F", _functions(max_by=F.min_by))
-    patch.setattr(deletions, "F", _functions(max_by=F.min_by))
+    patch.setattr(newest, "F", _functions(max_by=F.min_by))
 
 
 def a_key_that_comes_back_is_compared_with_what_was_deleted(patch):
@@ -52,9 +51,9 @@ def deletions_are_not_looked_for(patch):
     patch.setattr("glue_jobs.batch_run.deletions.reconciled", lambda batch, table, outcome: outcome)
 
 
-def rows_that_were_held_back_are_forgotten(patch):
-    plain = by_lookup.raw_rows
-    patch.setattr(by_lookup, "raw_rows", lambda *a: plain(*a).where(f"not {QUARANTINED}"))
+def quarantined_rows_are_forgotten(patch):
+    plain = batch_run.raw_rows
+    patch.setattr(batch_run, "raw_rows", lambda *a: plain(*a).where(f"not {QUARANTINED}"))
 
 
 def what_a_row_refers_to_is_not_looked_for(patch):
@@ -89,7 +88,7 @@ def a_batch_begun_again_adds_its_rows_again(patch):
 
 def maintenance_takes_what_no_load_has_confirmed(patch):
     plain = retention.due
-    patch.setattr("glue_jobs.lake.tables.due", lambda *a, confirmed, **o: plain(*a, confirmed=2**31, **o))
+    patch.setattr("glue_jobs.lake.maintenance.due", lambda *a, confirmed, **o: plain(*a, confirmed=2**31, **o))
 
 
 def maintenance_takes_the_state_that_the_next_batch_begins_from(patch):
@@ -132,7 +131,7 @@ MUTANTS = [
     ),
     (deletions_are_not_written, histories.deleted, AssertionError, "^source_deletion: "),
     (deletions_are_not_looked_for, histories.deleted, AssertionError, "^source_deletion: "),
-    (rows_that_were_held_back_are_forgotten, histories.held_back, LakeReconciliationError, "and 0 are held back"),
+    (quarantined_rows_are_forgotten, histories.held_back, LakeReconciliationError, "and 0 are held back"),
     (what_a_row_refers_to_is_not_looked_for, histories.held_back, AssertionError, "^fact_payment: "),
     (
         a_dimensions_changed_row_is_added_beside_the_old_one,

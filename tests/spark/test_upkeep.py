@@ -10,7 +10,7 @@ from contracts.protocol.object_layout import manifest_key, publication_key
 from contracts.tables.lake import LAKE_TABLES
 from contracts.tables.star import FACT_PAYMENT, STAR_TABLES
 from glue_jobs.errors import ConflictError, ReplayError
-from glue_jobs.lake.tables import Lake
+from glue_jobs.lake.maintenance import MaintainedLake as Lake
 from glue_jobs.maintenance.maintain import compact_small_files
 from tests.support.publications import dump, use_warehouse
 

@@ -22,7 +22,7 @@ def _later(monkeypatch, days):
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(days=days)
 
-    monkeypatch.setattr("glue_jobs.lake.tables.datetime", Later)
+    monkeypatch.setattr("glue_jobs.lake.maintenance.datetime", Later)
 
 
 @pytest.mark.parametrize("mended", [True, False])

@@ -73,7 +73,7 @@ def _begin_week(monkeypatch, begins):
         def now(cls, tz=None):
             return (begins + timedelta(days=7)).astimezone(tz)
 
-    monkeypatch.setattr("glue_jobs.lake.tables.datetime", Clock)
+    monkeypatch.setattr("glue_jobs.lake.maintenance.datetime", Clock)
 
 
 def _sunday(pipeline, spark, week):

@@ -31,8 +31,18 @@ def migrations(naming: Naming) -> list[Migration]:
 
     A released one is never edited: what changes later is another one.
     """
-    batch, batch_table, deletion = naming.own(BATCH), naming.own(BATCH_TABLE), naming.table(SOURCE_DELETION)
-    ledger = [
+    return [
+        Migration(1, "the ledger", tuple(_ledger(naming))),
+        Migration(2, "key counts and checksums", tuple(_figures(naming))),
+        Migration(3, "histories of dimensions", tuple(_histories(naming))),
+        Migration(4, "progress of a rebuild", tuple(_rebuild(naming))),
+        Migration(5, "whose the ledger is, and what it loaded", tuple(_custody(naming))),
+    ]
+
+
+def _ledger(naming: Naming) -> list[Statement]:
+    batch, deletion = naming.own(BATCH), naming.table(SOURCE_DELETION)
+    return [
         sql.SQL(
             "create table if not exists {} (batch integer primary key, snapshot_time timestamptz not null, "
             "published_at timestamptz not null, loaded_at timestamptz not null default clock_timestamp())"
@@ -41,7 +51,7 @@ def migrations(naming: Naming) -> list[Migration]:
             "create table if not exists {} (batch integer not null references {} (batch), table_name varchar not null, "
             "inserted bigint not null, updated bigint not null, first_record_id bigint, last_record_id bigint, "
             "primary key (table_name, batch))"
-        ).format(batch_table, batch),
+        ).format(naming.own(BATCH_TABLE), batch),
         # A deletion ends the versions of its key up to last_record_id; a later one means that the key came back.
         sql.SQL(
             "create table if not exists {} (source_table varchar not null, source_key integer not null, "
@@ -49,7 +59,11 @@ def migrations(naming: Naming) -> list[Migration]:
             "primary key (source_table, source_key, batch))"
         ).format(deletion, batch),
     ]
-    figures = [
+
+
+def _figures(naming: Naming) -> list[Statement]:
+    batch_table = naming.own(BATCH_TABLE)
+    return [
         sql.SQL(
             "alter table {} add column if not exists deleted bigint not null default 0, "
             "add column if not exists current_keys bigint, add column if not exists key_checksum numeric"
@@ -63,17 +77,27 @@ def migrations(naming: Naming) -> list[Migration]:
             "verified_at timestamptz not null default clock_timestamp())"
         ).format(naming.own(VERIFICATION)),
     ]
-    histories = []
+
+
+def _histories(naming: Naming) -> list[Statement]:
+    statements: list[Statement] = []
     for table in HISTORIES.values():
-        histories.append(create_table(naming, table))
-        histories.append(create_versions_index(naming, table, "valid_from"))
+        statements += [create_table(naming, table), create_versions_index(naming, table, "valid_from")]
+    return statements
+
+
+def _rebuild(naming: Naming) -> list[Statement]:
     # Unlogged together with their progress: what a crash of the server empties, it empties as a whole.
-    rebuild = [
+    return [
         sql.SQL("create unlogged table if not exists {} (table_name varchar, key varchar, primary key (key))").format(
             naming.own(REBUILD_FILE)
         )
     ]
-    custody = [
+
+
+def _custody(naming: Naming) -> list[Statement]:
+    batch = naming.own(BATCH)
+    return [
         sql.SQL(
             "alter table {} add column if not exists publication_digest varchar, add column if not exists lake varchar, "
             "add column if not exists time_zone varchar"
@@ -85,11 +109,4 @@ def migrations(naming: Naming) -> list[Migration]:
         sql.SQL("create unique index if not exists {} on {} ((true))").format(
             sql.Identifier("owner_is_one"), naming.own(OWNER)
         ),
-    ]
-    return [
-        Migration(1, "the ledger", tuple(ledger)),
-        Migration(2, "key counts and checksums", tuple(figures)),
-        Migration(3, "histories of dimensions", tuple(histories)),
-        Migration(4, "progress of a rebuild", tuple(rebuild)),
-        Migration(5, "whose the ledger is, and what it loaded", tuple(custody)),
     ]

@@ -215,9 +215,10 @@ class LakeModel(RuleBasedStateMachine):
         self.stage.run("maintain")
         checks.waiting_files(self.stage)
 
-    @precondition(lambda self: self.stage.published())
     @rule()
     def list_the_files(self):
+        if not self.stage.published():  # no precondition: what a killed run has published differs between runs
+            return
         self.stage.run("list")
         checks.listing(self.stage, self.expected)
 
@@ -230,9 +231,9 @@ class LakeModel(RuleBasedStateMachine):
 
 
 def prepare(servers, spark, monkeypatch):
-    """Let the model play on these servers; small files are brought together as often as can be."""
+    """Let the model play on these servers; small files are compacted as often as can be."""
     monkeypatch.setattr(LakeModel, "shared", SimpleNamespace(servers=servers, spark=spark), raising=False)
-    for module in ("publish", "maintain"):
+    for module in ("pending", "maintenance.maintain"):
         monkeypatch.setattr(f"glue_jobs.{module}.BATCHES", 2)
 
 

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from analytics.named_queries import named_queries
-from cdk_app.quicksight import STARS
+from cdk_app.dashboard_data import STARS
 from contracts.tables.current import HistoryError, LakeSql
 from contracts.tables.lake import HISTORIES, LAKE_TABLES, LINEAGE, SOURCE_DELETION
 from contracts.tables.star import FACTS, STAR_TABLES
