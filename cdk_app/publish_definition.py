@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.protocol.steps import (
+    COLUMNS,
     FROM,
     INTO,
     MODE,
@@ -86,7 +87,8 @@ def definition(parts: Parts) -> dict[str, Any]:
     ``{"mode": "maintain"}`` starts the lake's upkeep instead, ``{"from": 3, "to": 9, "into": "<database>_replay"}`` a replay, and
     ``{"mode": "rebuild"}`` makes the warehouse anew: the job lists the lake's files, the load function copies them, as often
     as its time makes necessary, and what was published meanwhile is loaded afterwards. ``{"mode": "take_over"}`` does the same with
-    a warehouse that belongs to another lake, or is ahead of this one.
+    a warehouse that belongs to another lake, or is ahead of this one. ``{"mode": "drop_columns", "columns": "table.column"}`` drops
+    columns that the contract has given up.
     """
     return {
         "Comment": "Brings pending batches into the lake and pending publications into the warehouse.",
@@ -95,6 +97,7 @@ def definition(parts: Parts) -> dict[str, Any]:
             "WhatIsAskedFor": _what_is_asked_for(),
             **_maintenance(parts),
             **_rebuild(parts),
+            **_drop_columns(parts),
             **_forward(parts),
             **_after_a_failed_transform(parts),
             **_ends(parts),
@@ -114,6 +117,7 @@ def _what_is_asked_for() -> State:
             {"Variable": f"$.{INTO}", "IsPresent": True, "Next": "Replay"},
             mode(Mode.REBUILD, "KeepOwner"),
             mode(Mode.TAKE_OVER, "TakeOver"),
+            mode(Mode.DROP_COLUMNS, "DropFromLake"),
             {**is_set, "Next": "Maintain"},
         ],
         "Default": "CheckPending",
@@ -143,6 +147,17 @@ def _rebuild(parts: Parts) -> dict[str, State]:
             "Choices": [{"Variable": answered(_REBUILT, RebuildAnswer, "done"), "BooleanEquals": True, "Next": "Load"}],
             "Default": "Rebuild",
         },
+    }
+
+
+def _drop_columns(parts: Parts) -> dict[str, State]:
+    """Return the way of a column that the contract has given up out of lake and warehouse."""
+    named = f"$.{COLUMNS}"
+    request = {**plain(LoadEvent(Step.DROP_COLUMNS.value)), f"{COLUMNS}.$": named}
+    arguments = {"--mode": JobMode.DROP_COLUMNS.value, f"--{COLUMNS}.$": named}
+    return {
+        "DropFromLake": _run(parts.maintenance_name, arguments, "DropFromWarehouse"),
+        "DropFromWarehouse": _invoke(parts.load_arn, request, "$.dropped", {"Next": "Done", **_catch("Notify")}),
     }
 
 

@@ -1,4 +1,4 @@
-"""Glue job ``transform``: bring every pending batch into the lake, in order; and the lake's upkeep.
+"""Glue job ``transform``: transform every pending batch, in order; and the lake's maintenance.
 
 Arguments
 ---------
@@ -6,9 +6,10 @@ Arguments
     Where batches come from, where publications go, and the lake's Glue database. Other arguments,
     which Glue adds, are ignored.
 --mode
-    ``transform`` (a batch that cannot be brought in gives way to the next full one); ``maintain`` (compact files, expire
+    ``transform`` (a batch that cannot be transformed gives way to the next full one); ``maintain`` (compact files, expire
     snapshots older than ``--keep_days`` that nobody needs); ``list`` (the lake's files, for a rebuild of the warehouse); or
-    ``replay`` (batches ``--from`` to ``--to`` into the database ``--into``).
+    ``replay`` (batches ``--from`` to ``--to`` into the database ``--into``); or ``drop_columns`` (``--columns``, which the contract
+    has given up).
 """
 
 import argparse
@@ -19,9 +20,10 @@ import boto3
 from pyspark.sql import SparkSession
 
 from contracts.protocol.bucket import Bucket
-from contracts.protocol.steps import JobMode
+from contracts.protocol.steps import COLUMNS, JobMode
 from glue_jobs.context import Context
 from glue_jobs.lake.maintenance import MaintainedLake
+from glue_jobs.maintenance.drop_columns import drop_columns
 from glue_jobs.maintenance.lake_listing import list_files
 from glue_jobs.maintenance.maintain import maintain
 from glue_jobs.maintenance.replay import Replay, replay
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--from", type=int, dest="first", default=0)
     parser.add_argument("--to", type=int, dest="last", default=0)
     parser.add_argument("--into", default="")
+    parser.add_argument(f"--{COLUMNS}", default="")
     options, _ = parser.parse_known_args(arguments)
     client = boto3.client("s3")
     ingestion, processed = Bucket(client, options.ingestion_bucket), Bucket(client, options.processed_bucket)
@@ -46,6 +49,8 @@ def main(arguments: Sequence[str]) -> None:
         maintain(lake, processed, options.keep_days, _log)
     elif options.mode == JobMode.LIST:
         list_files(MaintainedLake(_session(), options.database, processed.name), processed, _log)
+    elif options.mode == JobMode.DROP_COLUMNS:
+        drop_columns(MaintainedLake(_session(), options.database, processed.name), options.columns, _log)
     elif options.mode == JobMode.REPLAY:
         asked = Replay(options.first, options.last, options.into)
         asked.check(options.database)

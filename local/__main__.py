@@ -185,7 +185,7 @@ def replay(
     into: Annotated[str, typer.Option(help="Database beside the lake's: totesys_replay, or a name that begins so.")],
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Bring a range of batches into another database, for comparison; run it again to go on."""
+    """Transform a range of batches into another database, for comparison; run it again to go on."""
     from local.batches import run_machine
 
     with _status("replaying", quiet=False):
@@ -207,6 +207,19 @@ def rebuild(
     with _status("rebuilding the warehouse", quiet=False):
         run_machine(platform, {"mode": "take_over" if take_over else "rebuild"})
     out.print(f"The warehouse is rebuilt and shows batch {loaded_batch(platform)}.", highlight=False)
+
+
+@app.command()
+def drop_columns(
+    columns: Annotated[list[str], typer.Argument(help="table.column, which the contract has given up.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Drop columns that the contract has given up from lake and warehouse."""
+    from local.batches import run_machine
+
+    with _status("dropping", quiet=False):
+        run_machine(Home(home).platform(), {"mode": "drop_columns", "columns": ",".join(columns)})
+    out.print(f"Lake and warehouse have {', '.join(columns)} no more.", highlight=False)
 
 
 @app.command()

@@ -12,6 +12,8 @@ from contracts.protocol.strict_json import optional
 MODE = "mode"
 #: What asks the state machine for a replay: batches `first` to `last` into a database.
 FROM, TO, INTO = "from", "to", "into"
+#: What is dropped: ``table.column``, several with commas between them.
+COLUMNS = "columns"
 
 
 class Mode(StrEnum):
@@ -20,6 +22,7 @@ class Mode(StrEnum):
     MAINTAIN = "maintain"
     REBUILD = "rebuild"
     TAKE_OVER = "take_over"
+    DROP_COLUMNS = "drop_columns"
 
 
 class JobMode(StrEnum):
@@ -29,6 +32,7 @@ class JobMode(StrEnum):
     MAINTAIN = "maintain"
     LIST = "list"
     REPLAY = "replay"
+    DROP_COLUMNS = "drop_columns"
 
 
 class Step(StrEnum):
@@ -37,6 +41,7 @@ class Step(StrEnum):
     LOAD = "load"
     CHECK_PENDING = "check_pending"
     REBUILD = "rebuild"
+    DROP_COLUMNS = "drop_columns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +104,15 @@ class LoadEvent:
         One of `Step`.
     take_over
         Of a rebuild: whether the warehouse becomes this lake's, whatever it was.
+    columns
+        Of `Step.DROP_COLUMNS`: what is dropped.
     trigger
         What started it.
     """
 
     step: str = optional(Step.LOAD.value)
     take_over: bool = optional(False)
+    columns: str = optional("")
     trigger: str = optional("")
 
     def __post_init__(self) -> None:
@@ -184,6 +192,22 @@ class RebuildAnswer:
     done: bool
     last: int = optional(0)
     waits: bool = optional(False)
+    seconds: float = optional(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DropAnswer:
+    """What was dropped.
+
+    Attributes
+    ----------
+    dropped
+        Columns, as ``table.column``, that the warehouse does not have any more.
+    seconds
+        How long it took.
+    """
+
+    dropped: tuple[str, ...]
     seconds: float = optional(0.0)
 
 

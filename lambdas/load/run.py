@@ -23,8 +23,9 @@ from contracts.protocol.progress import (
     read_publication,
 )
 from contracts.protocol.publication import Publication
-from contracts.protocol.steps import LoadAnswer, LoadEvent, PendingAnswer, RebuildAnswer, Step
+from contracts.protocol.steps import DropAnswer, LoadAnswer, LoadEvent, PendingAnswer, RebuildAnswer, Step
 from contracts.release import FORMAT, RELEASE
+from contracts.tables.former import former_columns
 from contracts.tables.star import STAR_TABLES
 from lambdas.errors import AnotherLoadError, ListingMissingError
 from lambdas.load.custody import Owner
@@ -42,12 +43,14 @@ EXCHANGE_SHARE = 0.8
 
 def answer(
     settings: LoadSettings, event: LoadEvent, remaining_seconds: Callable[[], float]
-) -> LoadAnswer | PendingAnswer | RebuildAnswer:
+) -> LoadAnswer | PendingAnswer | RebuildAnswer | DropAnswer:
     """Do what the event asks for."""
     if event.step == Step.CHECK_PENDING:
         return check_pending(*_buckets(settings))
     if event.step == Step.REBUILD:
         return rebuild(settings, remaining_seconds, take_over=event.take_over)
+    if event.step == Step.DROP_COLUMNS:
+        return drop_columns(settings, event.columns)
     return load(settings, remaining_seconds)
 
 
@@ -130,6 +133,22 @@ def rebuild(
         logger.warning("another load is at work", detail=str(error))
         return RebuildAnswer(done=False, waits=True)
     return RebuildAnswer(done=True, last=last)
+
+
+def drop_columns(settings: LoadSettings, text: str) -> DropAnswer:
+    """Drop columns that the contract has given up from the warehouse's own tables.
+
+    Raises
+    ------
+    ContractConflictError
+        When the contract still has one of them; nothing was dropped.
+    PrivilegeError
+        When a table is somebody else's; nothing was dropped.
+    """
+    columns = former_columns(text)
+    with open_warehouse(settings) as warehouse:
+        warehouse.drop_columns(columns)
+    return DropAnswer(dropped=tuple(f"{table.name}.{column}" for table, column in columns))
 
 
 def _buckets(settings: LoadSettings) -> tuple[Bucket, Bucket]:

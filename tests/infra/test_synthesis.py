@@ -25,7 +25,11 @@ print(len([*Path(sys.argv[1]).glob("*.template.json")]))
 
 
 def synthesise(directory, names):
-    variables = {**os.environ, "CDK_OUTDIR": str(directory), "CDK_CONTEXT_JSON": '{"env": "prod", "lambda_wheels": false}'}
+    variables = {
+        **os.environ,
+        "CDK_OUTDIR": str(directory),
+        "CDK_CONTEXT_JSON": '{"env": "prod", "lambda_wheels": false}',
+    }
     command = [sys.executable, "-c", PROGRAM.format(names=names), str(directory)]
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
 
@@ -53,7 +57,17 @@ def test_what_synthesis_needs_is_missed(tmp_path):
 )
 def test_an_import_in_the_wrong_direction_is_told(tmp_path, file, line, broken):
     """The rules of pyproject.toml, over a copy of the code with one wrong import."""
-    for name in ("contracts", "lambdas", "glue_jobs", "analytics", "cdk_app", "local", "tools", "bench", "pyproject.toml"):
+    for name in (
+        "contracts",
+        "lambdas",
+        "glue_jobs",
+        "analytics",
+        "cdk_app",
+        "local",
+        "tools",
+        "bench",
+        "pyproject.toml",
+    ):
         (tmp_path / name).symlink_to(ROOT / name)
     package = tmp_path / file.partition("/")[0]
     package.unlink()

@@ -22,6 +22,7 @@ from lambdas.errors import (
 )
 from lambdas.load.custody import Custody
 from lambdas.load.warehouse.copy_binary import HEADER, TRAILER, encode
+from lambdas.load.warehouse.evolution import drop
 from lambdas.load.warehouse.ledger import Ledger
 from lambdas.load.warehouse.limits import Limits
 from lambdas.load.warehouse.naming import Naming
@@ -74,6 +75,18 @@ class Warehouse:
         """
         with self.transaction("the warehouse's schema"):
             self._types = prepare(self.connection, self.naming, self.lock)
+
+    def drop_columns(self, columns: Sequence[tuple[StarTable, str]]) -> None:
+        """Drop columns that the contract has given up.
+
+        Raises
+        ------
+        PrivilegeError
+            When a table is somebody else's; nothing was dropped.
+        """
+        with self.transaction("columns that the contract has given up"):
+            self.lock()
+            drop(self.connection, self.naming, columns)
 
     def last_batch(self) -> int:
         """Return the newest batch in the ledger, or 0."""

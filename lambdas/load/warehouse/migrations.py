@@ -6,7 +6,16 @@ from psycopg import sql
 
 from contracts.tables.lake import HISTORIES, SOURCE_DELETION
 from lambdas.load.warehouse.ddl import Statement, create_table, create_versions_index
-from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, MIGRATION, OWNER, REBUILD_FILE, VERIFICATION, Naming
+from lambdas.load.warehouse.naming import (
+    BATCH,
+    BATCH_TABLE,
+    MIGRATION,
+    OWNER,
+    REBUILD_FILE,
+    STAR_COLUMN,
+    VERIFICATION,
+    Naming,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ def migrations(naming: Naming) -> list[Migration]:
         Migration(3, "histories of dimensions", tuple(_histories(naming))),
         Migration(4, "progress of a rebuild", tuple(_rebuild(naming))),
         Migration(5, "whose the ledger is, and what it loaded", tuple(_custody(naming))),
+        Migration(6, "columns that the platform knows", tuple(_columns(naming))),
     ]
 
 
@@ -109,4 +119,13 @@ def _custody(naming: Naming) -> list[Statement]:
         sql.SQL("create unique index if not exists {} on {} ((true))").format(
             sql.Identifier("owner_is_one"), naming.own(OWNER)
         ),
+    ]
+
+
+def _columns(naming: Naming) -> list[Statement]:
+    return [
+        sql.SQL(
+            "create table if not exists {} (table_name varchar not null, column_name varchar not null, "
+            "since timestamptz not null default clock_timestamp(), primary key (table_name, column_name))"
+        ).format(naming.own(STAR_COLUMN))
     ]

@@ -9,13 +9,14 @@ from contracts.tables.star import FACT_PURCHASE_ORDERS
 from contracts.tables.table import StarTable
 
 #: Tables of the ledger's schema: what was loaded, whose it is, and what the lake keeps beside its star tables.
-BATCH, BATCH_TABLE, OWNER, MIGRATION, VERIFICATION, REBUILD_FILE = (
+BATCH, BATCH_TABLE, OWNER, MIGRATION, VERIFICATION, REBUILD_FILE, STAR_COLUMN = (
     "batch",
     "batch_table",
     "owner",
     "migration",
     "verification",
     "rebuild_file",
+    "star_column",
 )
 #: Schema of the ledger of a warehouse whose star tables stand in ``public``.
 _LEDGER = "etl"

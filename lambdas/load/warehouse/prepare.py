@@ -9,18 +9,16 @@ from psycopg import errors, sql
 
 from contracts.tables.lake import HISTORIES
 from contracts.tables.star import STAR_TABLES
-from contracts.tables.table import Column, StarTable
+from contracts.tables.table import StarTable
 from lambdas.errors import PrivilegeError, WarehouseSchemaError
-from lambdas.load.warehouse.ddl import add_column, create_star
+from lambdas.load.warehouse.ddl import create_star
+from lambdas.load.warehouse.evolution import Columns, apply, evolve, found_columns, known_columns, lacks, remember
 from lambdas.load.warehouse.ledger import Ledger
 from lambdas.load.warehouse.migrations import Migration, create_list_of_migrations, migrations
 from lambdas.load.warehouse.naming import MIGRATION, Naming
 from lambdas.load.warehouse.views import digest, views
 
 Connection = psycopg.Connection[Any]
-#: Column → its type as ``format_type()`` spells it, whether it is NOT NULL, and whether it has a default.
-Columns = dict[str, tuple[str, bool, bool]]
-
 #: Spellings of a wanted type that take each of its values, or refuse it loudly: nothing is cut off in silence.
 _FAMILIES = {
     "integer": r"integer|bigint",
@@ -52,14 +50,16 @@ def prepare(connection: Connection, naming: Naming, lock: Callable[[], None]) ->
     if _missing(connection, naming):
         lock()
         _create_missing(connection, naming, _missing(connection, naming))
-    if _gained(connection, naming):
+    known = known_columns(connection, naming)
+    if known is not None and (changes := evolve(naming, _all_columns(connection, naming), known)):
         lock()
-        _add_columns(connection, naming)
-    found = _found_columns(connection, naming.schema)
+        apply(connection, changes)
+    found = found_columns(connection, naming.schema)
     _check(connection, naming, found)
-    if _pending(connection, naming) or _outdated_views(connection, naming):
+    if _pending(connection, naming) or _outdated_views(connection, naming) or lacks(known):
         lock()
         _migrate(connection, naming)
+        remember(connection, naming)
         ledger = Ledger(connection, naming)
         # views of tables that an empty ledger does not tell of stay as they are
         if ledger.custody().last or not ledger.filled_facts():
@@ -71,7 +71,7 @@ def prepare(connection: Connection, naming: Naming, lock: Callable[[], None]) ->
 
 
 def _missing(connection: Connection, naming: Naming) -> list[StarTable]:
-    found = _found_columns(connection, naming.schema)
+    found = found_columns(connection, naming.schema)
     return [table for table in STAR_TABLES.values() if naming.name(table) not in found]
 
 
@@ -89,25 +89,6 @@ def _create_missing(connection: Connection, naming: Naming, missing: list[StarTa
             f"are in docs/sql/create_warehouse.sql), set warehouse_schema to where they are, or, where purchase orders "
             f"stand in fact_purchase_order, set warehouse_purchase_orders. Nothing was loaded."
         ) from None
-
-
-def _gained(connection: Connection, naming: Naming) -> list[tuple[StarTable, Column]]:
-    """Return the columns that tables of an earlier release lack because the contract has gained them since."""
-    stars = _found_columns(connection, naming.schema)
-    own = _found_columns(connection, naming.ledger)
-    pairs = [(table, stars[naming.name(table)]) for table in STAR_TABLES.values()]
-    pairs += [(table, own[table.name]) for table in HISTORIES.values() if table.name in own]
-    return [(table, column) for table, columns in pairs for column in table.columns if column.name not in columns]
-
-
-def _add_columns(connection: Connection, naming: Naming) -> None:
-    """Add the gained columns of the platform's own tables; those of somebody else's are told by the check that follows."""
-    for table, column in _gained(connection, naming):
-        try:
-            with connection.transaction():
-                connection.execute(add_column(naming, table, column))
-        except errors.InsufficientPrivilege:  # only the owner may
-            continue
 
 
 def _check(connection: Connection, naming: Naming, found: dict[str, Columns]) -> None:
@@ -155,18 +136,11 @@ def _fits(found: str, wanted: str) -> bool:
     return re.fullmatch(_FAMILIES.get(wanted, re.escape(wanted)), found) is not None
 
 
-def _found_columns(connection: Connection, schema: str) -> dict[str, Columns]:
-    rows = connection.execute(
-        "select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
-        "a.atthasdef or a.attidentity <> '' from pg_class c join pg_namespace n on n.oid = c.relnamespace "
-        "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
-        "where n.nspname = %s and c.relkind in ('r', 'p')",
-        (schema,),
-    )
-    found: dict[str, Columns] = {}
-    for table, column, kind, is_not_null, has_default in rows:
-        found.setdefault(table, {})[column] = (kind, is_not_null, has_default)
-    return found
+def _all_columns(connection: Connection, naming: Naming) -> dict[str, Columns]:
+    """Return the columns of the star tables, and of the tables that the lake has beside them, by the contract's names."""
+    stars, own = found_columns(connection, naming.schema), found_columns(connection, naming.ledger)
+    found = {table.name: stars[naming.name(table)] for table in STAR_TABLES.values()}
+    return found | {table.name: own[table.name] for table in HISTORIES.values() if table.name in own}
 
 
 def _unique_columns(connection: Connection, schema: str) -> set[tuple[str, str]]:
