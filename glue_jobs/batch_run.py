@@ -61,7 +61,7 @@ def publish(
     log
         Receives one line for each table that changed.
     superseded
-        Batches whose context this one takes: what they have committed is taken back.
+        Batches whose place this one takes: what they have committed is taken back.
 
     Raises
     ------

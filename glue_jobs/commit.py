@@ -73,8 +73,8 @@ def write(batch: Batch, table: StarTable, change: Change, head: Head) -> None:
     if change.unchanged_rows is None:
         batch.context.lake.append(table, rows, batch.number, figures, head)
     else:
-        columns = [*table.column_names, "batch_id", "row_hash"]
-        whole = change.unchanged_rows.select(*columns).unionByName(rows.select(*columns))
+        new = rows.select(*table.column_names, "batch_id", "row_hash")
+        whole = change.unchanged_rows.unionByName(new, allowMissingColumns=True)
         batch.context.lake.replace(table, whole, batch.number, figures, head)
 
 
@@ -130,5 +130,5 @@ def published(batch: Batch, table: StarTable, figures: Figures) -> TablePublicat
 
 
 def with_quarantined(after: TablePublication, quarantined: int, absent: int, absent_checksum: int) -> TablePublication:
-    """Add how many rows are held back, and of how many of them the table shows no older version."""
+    """Add how many rows are quarantined, and of how many of them the table shows no older version."""
     return replace(after, quarantined=quarantined, absent_keys=absent, absent_checksum=absent_checksum)

@@ -18,7 +18,7 @@ class ConflictError(TransformError):
 
 
 class OvertakenError(TransformError):
-    """Another run is further than this one: it has brought this batch, and more, into the lake."""
+    """Another run is further than this one: it has transformed this batch, and more."""
 
 
 class ReplayError(TransformError):

@@ -10,7 +10,7 @@ from contracts.metrics import NAMESPACE
 
 __all__ = ["MetricUnit", "age", "logger", "metrics", "table_metric"]
 
-# A survey, or a run that fails, has nothing to measure: no reason to warn.
+# A pending check, or a run that fails, has nothing to measure: no reason to warn.
 warnings.filterwarnings("ignore", message="No application metrics to publish")
 
 # The service, a dimension of every metric, is the function's name: POWERTOOLS_SERVICE_NAME.

@@ -88,7 +88,7 @@ def start_publish(platform: dict[str, str]) -> str:
 
 
 def run_machine(platform: dict[str, str], request: dict[str, Any]) -> None:
-    """Start the state machine with a request for upkeep or a replay, and wait until it ends.
+    """Start the state machine with a request, such as for maintenance or a replay, and wait until it ends.
 
     Raises
     ------

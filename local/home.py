@@ -46,7 +46,7 @@ class Home:
         Raises
         ------
         PlatformDownError
-            When the platform was never brought up here.
+            When the platform was never started here.
         """
         try:
             return dict(json.loads(self.platform_file.read_text("utf-8")))

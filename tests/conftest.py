@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
@@ -12,6 +13,9 @@ from local.spark.settings import write_spark_defaults
 from tests.support.pipeline import Pipeline, Servers, environment, start_servers
 from tests.support.samples import manifest, publication
 
+# What is random takes as long as the machine is busy.
+hypothesis.settings.register_profile("totesys", deadline=None)
+hypothesis.settings.load_profile("totesys")
 os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 

@@ -1,4 +1,4 @@
-"""What manifest, publication and listing have in common: how they are stored, and how their content is checked."""
+"""What manifest, publication, listing and load note have in common: how they are stored, and how their content is checked."""
 
 import hashlib
 import re

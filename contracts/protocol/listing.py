@@ -31,7 +31,7 @@ class Listing(Document):
     snapshot_time
         That batch's.
     listed_at
-        When the files were listed, ISO 8601 in UTC. The lake's upkeep may remove them days later.
+        When the files were listed, ISO 8601 in UTC. The lake's maintenance may remove them days later.
     lake
         Name of the lake; "" in format 1.
     release

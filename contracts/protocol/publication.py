@@ -40,7 +40,7 @@ class TablePublication:
     inserted, updated, deleted
         Keys that are current for the first time or again, keys whose content changed, keys found deleted.
     quarantined
-        Rows of the source table that are held back after the batch.
+        Rows of the source table that are quarantined after the batch.
     absent_keys, absent_checksum
         Of those, keys of which the table shows no older version, and their checksum.
     first_record_id, last_record_id
@@ -102,14 +102,14 @@ EMPTY = TablePublication(
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """A batch that could not be brought into the lake, and was left out because a full one came after it.
+    """A batch that could not be transformed, and was left out because a full one came after it.
 
     Attributes
     ----------
     batch
         Its number.
     reason
-        Why it could not be brought in.
+        Why it could not be transformed.
     """
 
     batch: int

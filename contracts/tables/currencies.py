@@ -1,6 +1,6 @@
 """ISO 4217 names of currencies.
 
-The names come from the pycountry library (see `tests/unit/contracts/test_currencies.py`); they are
+The names come from the pycountry library (see `tests/unit/contracts/test_tables.py`); they are
 kept as data because a Glue job imports its code from a zip, which pycountry cannot read its own
 files from.
 """

@@ -1,8 +1,10 @@
-"""What is current of a table, and what its history is: the one place where it is decided, as SQL for lake and warehouse.
+"""What is current of a table, and what its history is: decided here, as SQL for whoever reads lake and warehouse.
 
 A fact keeps every version of its rows; a version that a deletion has ended is not current. A dimension keeps the rows of
 deleted keys, because versions of facts refer to them. The two systems tell in different columns which versions a deletion
 has ended: the lake by the batch that found it, the warehouse by the last record that was loaded before it.
+
+The job, which needs it of a few keys and as of an earlier batch, has the lake's rule as a Spark frame: `newest_versions`.
 """
 
 from abc import ABC, abstractmethod

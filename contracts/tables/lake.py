@@ -7,7 +7,7 @@ from contracts.tables.types import BOOLEAN, INTEGER, MOMENT, TEXT
 #: Trailing lineage columns of every lake table: the batch that wrote the row, and the hash of its content.
 LINEAGE = (
     Column("batch_id", INTEGER, "Batch that wrote this row."),
-    Column("row_hash", TEXT, "SHA-256 of the row's content; a version is told by it, never by a timestamp."),
+    Column("row_hash", TEXT, "SHA-256 of the row's content; versions are compared by it, never by a timestamp."),
 )
 
 
@@ -58,18 +58,23 @@ SOURCE_DELETION = StarTable(
 QUARANTINE = StarTable(
     name="quarantine",
     key="source_key",
-    description="Rows held back because they cannot be shown, and until when. Personal values are masked.",
+    description="Rows that fail a check, and until when. Personal values are masked.",
     kind=Kind.LOG,
     columns=(
         text("source_table", "Table of the source."),
         Column("source_key", INTEGER, "Primary key of the row."),
-        text("column_name", "The first column that cannot be shown."),
+        text("column_name", "The first column that fails a check."),
         text("value", "What the source has there; NULL, or masked when it is personal.", nullable=True),
-        text("reason", "Why it cannot be shown."),
+        text("reason", "Which check it fails."),
         Column("has_older_version", BOOLEAN, "Whether the lake goes on showing an older version of the row."),
-        Column("opened_batch", INTEGER, "Batch that held the row back."),
+        Column("opened_batch", INTEGER, "Batch that quarantined the row."),
         Column("opened_at", MOMENT, "Snapshot of that batch, UTC."),
-        Column("closed_batch", INTEGER, "Batch in which it flowed or was gone; NULL while it is held.", nullable=True),
+        Column(
+            "closed_batch",
+            INTEGER,
+            "Batch in which it passed or was gone; NULL while it is quarantined.",
+            nullable=True,
+        ),
         Column("closed_at", MOMENT, "Snapshot of that batch, UTC.", nullable=True),
     ),
 )
@@ -78,7 +83,7 @@ QUARANTINE = StarTable(
 QUARANTINE_ROW = StarTable(
     name="quarantine_row",
     key="source_key",
-    description="The rows that are held back now, as extracted, personal values included: grant nobody access but the job.",
+    description="The rows that are quarantined now, as extracted, personal values included: grant nobody access but the job.",
     kind=Kind.LOG,
     columns=(
         text("source_table", "Table of the source."),

@@ -1,4 +1,4 @@
-"""The 11 tables of ``totesys`` (PostgreSQL 13 or newer), exactly as the live database has them.
+"""The tables of ``totesys`` (PostgreSQL 13 or newer), exactly as the live database has them.
 
 Where the published diagrams and the live database disagree, the live database decides: there is no
 default, trigger or index on ``last_updated``, and the agreed and payment dates are text.

@@ -1,8 +1,4 @@
-"""The 11 tables of the three overlapping star schemas, and what the lake keeps beside them.
-
-Sales, purchases and payments share their dimensions. Beside them the lake has the history of four dimensions, the
-deletions, and the rows held back because they cannot be shown.
-"""
+"""The tables of the three overlapping star schemas: sales, purchases and payments share their dimensions."""
 
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import Column, Kind, StarTable, check_references, check_sources, text

@@ -21,7 +21,7 @@ class Kind(StrEnum):
     FACT = "fact"
     DIMENSION = "dimension"
     HISTORY = "history"  #: every version of a dimension's rows
-    LOG = "log"  #: what the platform keeps for itself: deletions and rows held back
+    LOG = "log"  #: what the platform keeps for itself: deletions and quarantined rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,11 @@ class StarTable(Table):
     key
         The business key: the column that identifies the thing described (of a fact: the order, not the record).
     kind
-        Fact or dimension.
+        What role it plays.
     record_id
         Surrogate primary key of a fact's version, assigned by the lake; empty for dimensions.
     source
-        Source table that the key comes from; empty for the calendar.
+        Source table that the key comes from; empty for the calendar and for what the platform keeps for itself.
     joins
         Further source tables that contribute columns.
     partitioning
@@ -141,7 +141,7 @@ class StarTable(Table):
 
     @property
     def is_append_only(self) -> bool:
-        """Whether rows are only ever added: versions of facts, days of the calendar, deletions."""
+        """Whether rows are only ever added: versions of facts, days of the calendar."""
         return self.kind is Kind.FACT or (self.kind is Kind.DIMENSION and not self.source)
 
     @property

@@ -78,7 +78,10 @@ class Lake(States):
 
     def _writer(self, table: StarTable, rows: DataFrame, batch: int | None, figures: Figures | None, head: Head) -> Any:
         columns = [F.col(c.name) for c in (*table.columns, *LINEAGE)]
-        former = [F.lit(None).cast(kind).alias(name) for name, kind in self.former_columns(table).items()]
+        former = [  # what the contract has given up keeps its values until somebody drops it
+            F.col(name) if name in rows.columns else F.lit(None).cast(kind).alias(name)
+            for name, kind in self.former_columns(table).items()
+        ]
         # Each task keeps one file a partition open, so its rows need no sorting.
         writer = rows.select(*columns, *former).writeTo(self.name(table)).option("fanout-enabled", "true")
         if batch is not None:

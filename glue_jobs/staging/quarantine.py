@@ -1,4 +1,4 @@
-"""Rows held back: kept whole until they can be shown, and told of, with personal values masked, as long as there is a lake."""
+"""Quarantined rows: kept whole until they pass, and listed, with personal values masked, as long as there is a lake."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -19,7 +19,7 @@ _PROBLEM = ["column_name", "value", "reason", "has_older_version"]
 
 
 def quarantined_rows(source: SourceTable, raw: DataFrame, number: Column, is_older: Column | None = None) -> DataFrame:
-    """Describe raw rows that are held back.
+    """Describe raw rows that are quarantined.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def quarantined_rows(source: SourceTable, raw: DataFrame, number: Column, is_old
 
 
 def record(batch: Batch, outcomes: Mapping[str, Outcome]) -> dict[str, TablePublication]:
-    """Commit what is held back after the batch, and return the publications of both tables.
+    """Commit what is quarantined after the batch, and return the publications of both tables.
 
     Entries of tables of which the batch holds nothing stay as they are.
     """

@@ -1,4 +1,4 @@
-"""What a batch offers a star table: the rows of its parts, and those that earlier batches held back."""
+"""What a batch offers a star table: the rows of its parts, and those that earlier batches quarantined."""
 
 from collections.abc import Mapping
 
@@ -14,12 +14,12 @@ from glue_jobs.star import BUILDERS
 from glue_jobs.star.content import with_hash
 from glue_jobs.star.conversion import conformed, problem, typed
 
-#: Tells whether a row was held back by an earlier batch.
+#: Tells whether a row was quarantined by an earlier batch.
 QUARANTINED = "_was_quarantined"
 
 
 def is_offered(batch: Batch, table: StarTable) -> bool:
-    """Tell whether the batch has anything for `table`: rows, or rows held back that may flow now."""
+    """Tell whether the batch has anything for `table`: rows, or quarantined rows that may pass now."""
     names = (table.source, *table.joins)
     return batch.before[table.name].quarantined > 0 or any(
         batch.manifest.tables[name].read != "nothing" for name in names
@@ -68,7 +68,7 @@ def _read(batch: Batch, source: SourceTable) -> DataFrame:
 
 
 def _quarantined_before(batch: Batch, source: SourceTable) -> DataFrame:
-    """Return the raw rows held back before this batch."""
+    """Return the raw rows quarantined before this batch."""
     rows = batch.rows_before(QUARANTINE_ROW)
     fields = ", ".join(f"`{name}` string" for name in source.column_names)
     content = F.from_json("content", fields).alias("row")

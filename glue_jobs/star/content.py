@@ -6,6 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.checksum import mix_sql
+from contracts.tables.first import gained_since
+from contracts.tables.table import Column as ContractColumn
 from contracts.tables.table import StarTable
 from contracts.tables.types import DATE
 
@@ -18,12 +20,19 @@ _PARTITION_SHIFT = 33
 def with_hash(frame: DataFrame, table: StarTable) -> DataFrame:
     """Add ``row_hash``: SHA-256 of the content, in which NULL differs from "" and no two rows read alike.
 
-    Every value stands behind a NUL, which PostgreSQL text cannot hold, and a letter that tells whether it is NULL.
+    Every value stands behind a NUL, which PostgreSQL text cannot hold, and a letter that tells whether it is NULL. A column that
+    the contract has gained stands behind its name, and not at all where it is NULL: rows without a value get no new version.
     """
-    # A date as its number of days: Spark takes longer to write a date than for all the rest.
-    texts = [f"unix_date(`{c.name}`)" if c.type is DATE else f"`{c.name}`" for c in table.content_columns]
-    pieces = [f"if({text} is null, '\\0n', '\\0v'), coalesce(cast({text} as string), '')" for text in texts]
+    pieces = [_piece(table, column) for column in table.content_columns]
     return frame.withColumn("row_hash", F.expr(f"sha2(concat({', '.join(pieces)}), 256)"))
+
+
+def _piece(table: StarTable, column: ContractColumn) -> str:
+    # A date as its number of days: Spark takes longer to write a date than for all the rest.
+    text = f"unix_date(`{column.name}`)" if column.type is DATE else f"`{column.name}`"
+    if gained_since(table.name, column.name):
+        return f"if({text} is null, '', concat('\\0c{column.name}\\0', cast({text} as string)))"
+    return f"if({text} is null, '\\0n', '\\0v'), coalesce(cast({text} as string), '')"
 
 
 def checksum(key: str) -> Column:

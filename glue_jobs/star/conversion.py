@@ -1,6 +1,6 @@
-"""From text to typed values: every value either converts exactly, or its row is held back with the reason.
+"""From text to typed values: every value either converts exactly, or its row is quarantined with the reason.
 
-Why a row cannot be shown is one number, its problem: 0 for none, else the place of a `Check` in `checks`, counted from 1. So
+Which check a row fails is one number, its problem: 0 for none, else the place of a `Check` in `checks`, counted from 1. So
 that the test costs little, a value converts when what it converts to reads the same when it is written again:
 PostgreSQL and Spark write all of these types alike.
 """

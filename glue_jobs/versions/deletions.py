@@ -22,7 +22,7 @@ from glue_jobs.versions.newest import newest_versions
 def reconciled(batch: Batch, table: StarTable, outcome: Outcome) -> Outcome:
     """Compare a table's keys with the source's count and checksum, and find what was deleted.
 
-    Current keys and those that are held back without an older version must be the source's keys. When they are not, the
+    Current keys and those that are quarantined without an older version must be the source's keys. When they are not, the
     batch's key list tells which are deleted. Without a list there may be keys too many until the next one
     (``surplus``); there may never be others or fewer.
 
@@ -52,7 +52,7 @@ def reconciled(batch: Batch, table: StarTable, outcome: Outcome) -> Outcome:
             return replace(outcome, after=after, deleted=deleted if row["rows"] else None)
     raise LakeReconciliationError(
         f"Batch {batch.number}, table {table.name}: the lake holds {after.current_keys} keys (checksum {after.key_checksum}) "
-        f"and {after.absent_keys} are held back (checksum {after.absent_checksum}); the source has {source.source_count} "
+        f"and {after.absent_keys} are quarantined (checksum {after.absent_checksum}); the source has {source.source_count} "
         f"(checksum {source.source_key_checksum}). Nothing was published. Rows of {table.source} were lost before the lake: "
         f"compare the keys of the batch's parts with the source."
     )

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from contracts.protocol.publication import TablePublication
-from contracts.tables.lake import HISTORIES, LINEAGE
+from contracts.tables.lake import HISTORIES
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import STAR_TABLES
 from glue_jobs.commit import commit_once
@@ -27,8 +27,7 @@ def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
         else:
             changed = changed.withColumn("created", F.lit(None).cast("timestamp_ntz"))
         deleted = changed.where("false") if outcome.deleted is None else outcome.deleted.toDF(star.key)
-        before = lake.read(table).select(*table.column_names, *[column.name for column in LINEAGE])
-        whole = advanced(before, changed, deleted, star.key, batch)
+        whole = advanced(lake.read(table), changed, deleted, star.key, batch)
         return whole.coalesce(1).sortWithinPartitions(star.key, "valid_from")
 
     return replace(
@@ -74,4 +73,4 @@ def advanced(before: DataFrame, changed: DataFrame, deleted: DataFrame, key: str
         F.lit(True).alias("is_current"),
         F.lit(batch.number).alias("batch_id"),
     )
-    return kept.unionByName(opened)
+    return kept.unionByName(opened, allowMissingColumns=True)

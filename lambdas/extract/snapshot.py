@@ -99,7 +99,7 @@ class Snapshot:
             return read_catalog(self._connection, self._schema)
 
     def moved(self, tables: Collection[str]) -> list[str]:
-        """Return those of `tables`, which have been surveyed, that are not what the snapshot saw."""
+        """Return those of `tables`, which have been counted, that are not what the snapshot saw."""
         with explained("the system catalog"):
             return moved_tables(self._connection, self._schema, tables)
 

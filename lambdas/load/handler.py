@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Returns
     -------
     dict
-        A `LoadAnswer`, `PendingAnswer` or `RebuildAnswer` of `contracts.protocol.steps`.
+        A `LoadAnswer`, `PendingAnswer`, `RebuildAnswer` or `DropAnswer` of `contracts.protocol.steps`.
 
     Raises
     ------

@@ -76,6 +76,6 @@ class LakeFiles:
             except (OSError, pa.ArrowInvalid) as error:
                 raise StorageError(
                     f"Lake file {file.key}, table {table.name}, cannot be read: {type(error).__name__}. Its transaction was "
-                    f"rolled back; the next run tries again. If the file is gone (the lake's upkeep removes what newer files "
+                    f"rolled back; the next run tries again. If the file is gone (the lake's maintenance removes what newer files "
                     f"have replaced), rebuild the warehouse."
                 ) from error

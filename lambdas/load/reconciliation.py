@@ -92,7 +92,7 @@ class Reconciliation:
                 continue
             if found != Figures(expected.current_keys, expected.key_checksum):
                 raise ReconciliationError(self._message(table, expected, found))
-            if self._is_first or self._is_counted_whole(table):  # what was brought to an empty table is the whole
+            if self._is_first or self._is_counted_whole(table):  # what an empty table received is the whole
                 self._remember(name)
 
     def _remember(self, name: str) -> None:
@@ -171,7 +171,7 @@ class Reconciliation:
         named = ", ".join(f"batch {batch} has {found} of {expected}" for batch, expected, found in batches)
         raise ReconciliationError(
             f"Batch {self._publication.batch}, table {self._naming.name(table)}: it holds {row[0]} records, and the batches "
-            f"brought {row[1]}: {named or 'some belong to no batch'}. Somebody else has written to the table. Rolled back; "
+            f"loaded {row[1]}: {named or 'some belong to no batch'}. Somebody else has written to the table. Rolled back; "
             f"rebuild the warehouse."
         )
 

@@ -57,6 +57,18 @@ _COLUMNS = {
         "payment_amount, currency_id, payment_type_id, paid, payment_date",
     ),
 }
+#: Columns of dimensions; they may have further ones.
+_DIMENSIONS = {
+    "dim_staff": "staff_id, first_name, last_name, department_name, location, email_address",
+    "dim_location": "location_id, address_line_1, address_line_2, district, city, postal_code, country, phone",
+    "dim_design": "design_id, design_name, file_location, file_name",
+    "dim_counterparty": "counterparty_id, counterparty_legal_name, counterparty_legal_address_line_1, "
+    "counterparty_legal_address_line_2, counterparty_legal_district, counterparty_legal_city, "
+    "counterparty_legal_postal_code, counterparty_legal_country, counterparty_legal_phone_number",
+    "dim_transaction": "transaction_id, transaction_type, sales_order_id, purchase_order_id",
+    "dim_payment_type": "payment_type_id, payment_type_name",
+    "dim_currency": "currency_id, currency_code, currency_name",
+}
 #: Source table of each dimension, and the key of both.
 _SOURCES = {
     "dim_staff": ("staff", "staff_id"),
@@ -92,7 +104,7 @@ def warehouse_rows(warehouse_url: str, schema: str = "public", ledger: str = "et
     with psycopg.connect(warehouse_url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         for name in ORACLE:
-            view, _, columns = _COLUMNS.get(name, (name, "", "*"))
+            view, _, columns = _COLUMNS.get(name) or (name, "", _DIMENSIONS[name])
             statement = sql.SQL("select {} from {} t").format(sql.SQL(columns), sql.Identifier(schema, view))
             if name in _SOURCES:  # what history refers to stays in a dimension
                 table, key = _SOURCES[name]
@@ -120,8 +132,8 @@ def lake_rows(platform: dict[str, str]) -> dict[str, set[Row]]:
             )
             frame = query(platform, statement)
         else:
-            statement = f"select * from {name} v where not {deleted.format(*_SOURCES[name])}"
-            frame = query(platform, statement).drop(columns=["batch_id", "row_hash"])
+            statement = f"select {_DIMENSIONS[name]} from {name} v where not {deleted.format(*_SOURCES[name])}"
+            frame = query(platform, statement)
         frame = frame.astype(object).where(frame.notna(), None)
         rows[name] = _rows(frame.itertuples(index=False, name=None))
     return rows

@@ -115,7 +115,7 @@ def test_functions_cannot_delete_objects(prod):
         assert "s3:PutObject" in json.dumps(policy) and "s3:DeleteObject" not in json.dumps(policy)
 
 
-def test_extraction_healing_and_daily_key_lists_are_scheduled(prod):
+def test_extraction_recovery_and_daily_key_lists_are_scheduled(prod):
     schedules = _resources(prod, "AWS::Scheduler::Schedule").values()
     found = {
         s["Properties"]["Name"]: (s["Properties"]["ScheduleExpression"], s["Properties"]["State"]) for s in schedules

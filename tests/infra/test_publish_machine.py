@@ -22,6 +22,8 @@ GOOD = {
     "Maintain": {},
     "Replay": {},
     "Rebuild": {"done": True, "last": 2},
+    "DropFromLake": {},
+    "DropFromWarehouse": {"dropped": ["fact_payment.note"]},
     "Notify": {"MessageId": "1"},
     "NotifyWhatWasAsked": {"MessageId": "1"},
 }
@@ -51,9 +53,9 @@ def run(request, machine):
 def test_a_pending_batch_is_transformed_and_loaded(run, machine):
     walk = run()
     assert walk.tasks == ["CheckPending", "Transform", "Load"] and walk.failure is None
-    survey, transform, load = (parameters for _, parameters in walk.calls)
-    assert survey["FunctionName"] == load["FunctionName"] and "Load" in load["FunctionName"]
-    assert survey["Payload"] == {"step": "check_pending"} and load["Payload"] == {"step": "load"}
+    check, transform, load = (parameters for _, parameters in walk.calls)
+    assert check["FunctionName"] == load["FunctionName"] and "Load" in load["FunctionName"]
+    assert check["Payload"] == {"step": "check_pending"} and load["Payload"] == {"step": "load"}
     assert transform == {"JobName": "totesys-prod-transform"}
     assert machine["States"]["Transform"]["Resource"] == "arn:aws:states:::glue:startJobRun.sync"
 
@@ -70,7 +72,7 @@ def test_g6_key_lists_are_asked_for_when_the_lake_shows_keys_that_the_source_has
 
 
 @pytest.mark.parametrize("error", ["LakeReconciliationError", "IngestionDamagedError", "DamagedDocumentError"])
-def test_g3_a_batch_that_cannot_be_brought_in_has_everything_read_once(run, error):
+def test_g3_a_batch_that_cannot_be_transformed_has_everything_read_once(run, error):
     failure = job_failure(f"{error}: Batch 2, table payment: 'a' \"b\" {{c}}.")
     walk = run(Transform=failure)
     assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "NotifyWhatWasAsked"]
@@ -117,9 +119,9 @@ def test_an_error_that_a_full_batch_does_not_mend_is_only_told(run, message):
     assert message in walk.parameters("Notify")[0]["Message"] and message in walk.failure.cause
 
 
-def test_a_survey_of_an_earlier_release_asks_for_nothing(run):
-    survey = {name: value for name, value in PENDING.items() if name != "full_pending"}
-    walk = run(CheckPending=survey, Transform=job_failure("LakeReconciliationError: keys differ"))
+def test_an_answer_of_an_earlier_release_asks_for_nothing(run):
+    answer = {name: value for name, value in PENDING.items() if name != "full_pending"}
+    walk = run(CheckPending=answer, Transform=job_failure("LakeReconciliationError: keys differ"))
     assert walk.tasks == [*FAILED_TRANSFORM, "Notify"]
 
 
@@ -147,7 +149,17 @@ def test_g11_a_rebuild_takes_a_warehouse_over_only_when_it_is_asked_to(run, mode
         assert step["Payload"] == {"step": "rebuild", "take_over": take_over} and "Load" in step["FunctionName"]
 
 
-def test_upkeep_and_replays_run_in_a_job_of_their_own(run):
+def test_columns_are_dropped_from_the_warehouse_and_then_from_the_lake(run):
+    named = "fact_payment.note,dim_staff.note"
+    walk = run({"mode": "drop_columns", "columns": named})
+    assert walk.tasks == ["DropFromWarehouse", "DropFromLake"]
+    ((_, load), (_, job)) = walk.calls
+    assert job["JobName"] == "totesys-prod-maintenance"
+    assert job["Arguments"] == {"--mode": "drop_columns", "--columns": named}
+    assert load["Payload"] == {"step": "drop_columns", "columns": named}
+
+
+def test_maintenance_and_replays_run_in_a_job_of_their_own(run):
     assert run({"mode": "maintain"}).calls == [
         ("Maintain", {"JobName": "totesys-prod-maintenance", "Arguments": {"--mode": "maintain"}})
     ]
@@ -163,6 +175,8 @@ WAYS = {
     "AskForKeys": {},
     "Maintain": {"mode": "maintain"},
     "Replay": {"from": 1, "to": 2, "into": "totesys_replay"},
+    "DropFromLake": {"mode": "drop_columns", "columns": "fact_payment.note"},
+    "DropFromWarehouse": {"mode": "drop_columns", "columns": "fact_payment.note"},
     "ListFiles": {"mode": "rebuild"},
     "Rebuild": {"mode": "take_over"},
 }

@@ -17,6 +17,7 @@ import pytest
 
 from local.demo import oracle
 from local.home import ROOT
+from local.servers.emulator_process import client
 from local.servers.postgres import PostgresServer
 from local.simulator.business import create_schema, seed
 
@@ -26,13 +27,15 @@ class Platform:
 
     def __init__(self, home: Path, source: PostgresServer, warehouse: PostgresServer) -> None:
         self.home, self.source, self.warehouse = home, source, warehouse
+        #: The code that is run: the repository, or a copy of it.
+        self.root = ROOT
 
     def start(self, *arguments: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "local", *arguments, "--home", str(self.home)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SPARK_", "PYSPARK_"))}
         return subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=self.root,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -55,6 +58,12 @@ class Platform:
     @property
     def description(self) -> dict[str, str]:
         return json.loads((self.home / "platform.json").read_text())
+
+    def document(self, bucket: str, key: str) -> dict[str, Any]:
+        """Read a document of the batch protocol."""
+        description = self.description
+        answer = client(description, "s3").get_object(Bucket=description[bucket], Key=key)
+        return json.loads(answer["Body"].read())
 
     def execute(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.source.url) as connection:

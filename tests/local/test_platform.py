@@ -244,8 +244,8 @@ def test_g3_killing_the_job_in_mid_write_loses_and_doubles_nothing(platform):
     _, err = process.communicate(timeout=240)
     killer.join()
     assert process.returncode == 1 and "killed by signal 9" in err
-    healed = platform.batch()
-    assert healed["batch"] is not None
+    recovered = platform.batch()
+    assert recovered["batch"] is not None
     platform.assert_equal()
     assert differences(source_rows(platform.source.url), lake_rows(platform.description)) == {}
     (ids,) = platform.in_warehouse(

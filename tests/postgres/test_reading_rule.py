@@ -254,22 +254,22 @@ def test_tables_that_the_contract_does_not_know_are_mentioned_with_a_full_batch_
 
 
 def test_a_transaction_that_holds_the_horizon_back_is_measured(pipeline, capsys):
-    def held_back():
+    def horizon_age():
         capsys.readouterr()
         pipeline.extract()
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"HorizonAge"' in line]
         return lines[-1]["HorizonAge"][0]
 
-    assert held_back() == 0
+    assert horizon_age() == 0
     with psycopg.connect(pipeline.source_url) as holding:
         holding.execute("update staff set department_id = 1 where staff_id = 1")
         with pipeline.source() as connection:
             connection.execute("update sales_order set staff_id = 3 where sales_order_id = 6")
         pipeline.extract()
         time.sleep(1)
-        assert 1 <= held_back() < 60
+        assert 1 <= horizon_age() < 60
     pipeline.extract()
-    assert held_back() == 0
+    assert horizon_age() == 0
 
 
 def test_tables_in_many_parts_keep_every_row(pipeline, monkeypatch):

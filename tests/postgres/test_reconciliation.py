@@ -13,7 +13,7 @@ TAMPERED = {
     "delete from fact_sales_order where sales_order_id = 1 and units_sold = 10": r"fact_sales_order: .*batch 1 has 4",
     "insert into fact_sales_order select 999, 99, created_date, created_time, last_updated_date, last_updated_time, 1, 1, 1, 1, 1, "
     "1, created_date, created_date, 1 from fact_sales_order limit 1": r"fact_sales_order: it holds 10 records, and the batches "
-    r"brought 9: some belong to no batch",
+    r"loaded 9: some belong to no batch",
     "delete from dim_location": None,
     "delete from fact_payment; delete from dim_transaction where transaction_id = 2": r"dim_transaction: .*Missing: 2\.",
     "insert into dim_design values (1000, 'a', 'b', 'c')": r"dim_design: the warehouse would show 2 .*Unknown to the lake: 1000\.",
@@ -31,7 +31,7 @@ def lake(pipeline):
 
 
 @pytest.mark.parametrize("statement", TAMPERED)
-def test_g5_a_warehouse_that_differs_is_named_and_healed_by_a_rebuild(pipeline, lake, statement):
+def test_g5_a_warehouse_that_differs_is_named_and_mended_by_a_rebuild(pipeline, lake, statement):
     lake.publish({"fact_sales_order": [order(1, 99)]})
     with psycopg.connect(pipeline.warehouse_url) as connection:
         try:

@@ -95,7 +95,7 @@ def maintenance_takes_the_state_that_the_next_batch_begins_from(patch):
     patch.setattr("glue_jobs.maintenance.maintain.newest_publication_number", lambda _: 2**31)
 
 
-def held_rows_are_read_by_the_publications_snapshot(patch):
+def quarantined_rows_are_read_by_the_publications_snapshot(patch):
     """Maintenance rewrites the lists of files, whether there are several or not, and the snapshot before goes."""
 
     def rows_before(batch, table):
@@ -131,8 +131,8 @@ MUTANTS = [
     ),
     (deletions_are_not_written, histories.deleted, AssertionError, "^source_deletion: "),
     (deletions_are_not_looked_for, histories.deleted, AssertionError, "^source_deletion: "),
-    (quarantined_rows_are_forgotten, histories.held_back, LakeReconciliationError, "and 0 are held back"),
-    (what_a_row_refers_to_is_not_looked_for, histories.held_back, AssertionError, "^fact_payment: "),
+    (quarantined_rows_are_forgotten, histories.quarantined, LakeReconciliationError, "and 0 are quarantined"),
+    (what_a_row_refers_to_is_not_looked_for, histories.quarantined, AssertionError, "^fact_payment: "),
     (
         a_dimensions_changed_row_is_added_beside_the_old_one,
         histories.deleted_and_back,
@@ -153,8 +153,8 @@ MUTANTS = [
         "the snapshot before it is gone",
     ),
     (
-        held_rows_are_read_by_the_publications_snapshot,
-        histories.held_back_over_maintenance,
+        quarantined_rows_are_read_by_the_publications_snapshot,
+        histories.quarantined_over_maintenance,
         Exception,
         "Cannot find snapshot",
     ),

@@ -1,4 +1,4 @@
-"""G8: a row that cannot be shown is held back by name, nothing else waits, and it flows when the source is mended."""
+"""G8: a row that fails a check is quarantined by name, nothing else waits, and it flows when the source is mended."""
 
 import pytest
 

@@ -57,7 +57,7 @@ def test_g8_rows_are_held_back_after_two_sundays_of_the_default(pipeline, spark,
     assert pipeline.lake(spark)("quarantine").count() == 2
 
 
-def test_g8_a_lake_whose_publication_names_an_expired_snapshot_heals(pipeline, spark):
+def test_g8_a_lake_whose_publication_names_an_expired_snapshot_recovers(pipeline, spark):
     """What an earlier release has expired is not needed."""
     pipeline.run(spark)
     _deliver(pipeline, 1, "soon")

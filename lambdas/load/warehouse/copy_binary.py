@@ -119,7 +119,7 @@ def _numerics(column: pa.Array) -> list[pa.Array]:
     ]
     is_negative = pc.less(unscaled, _number(0, pa.int64()))
     sign = pc.if_else(is_negative, _number(_NUMERIC_NEGATIVE, pa.int16()), _number(0, pa.int16()))
-    # length of 14 bytes; three digits, the first of weight 1; sign; two naming shown; the digits
+    # length of 14 bytes; three digits, the first of weight 1; sign; two places shown; the digits
     shorts = {0: 0, 1: 14, 2: 3, 3: 1, 4: sign, 5: 2}
     shorts |= {6 + place: digit.cast(pa.int16()) for place, digit in enumerate(digits)}
     return [_nullable(column, _fixed(shorts, _SHORT, 9))]

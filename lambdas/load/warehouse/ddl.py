@@ -1,4 +1,4 @@
-"""The warehouse's tables and views as SQL, derived from the contract."""
+"""The warehouse's tables as SQL, derived from the contract."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -12,12 +12,13 @@ from typing import Any
 import psycopg
 from psycopg import errors, sql
 
+from contracts.tables.first import FIRST_COLUMNS
 from contracts.tables.lake import HISTORIES
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
 from lambdas.errors import PrivilegeError
 from lambdas.load.warehouse.ddl import add_column
-from lambdas.load.warehouse.naming import STAR_COLUMN, Naming
+from lambdas.load.warehouse.naming import BATCH, BESIDE, STAR_COLUMN, Naming
 
 Connection = psycopg.Connection[Any]
 #: Column → its type as ``format_type()`` spells it, whether it is NOT NULL, and whether it has a default.
@@ -44,11 +45,16 @@ def found_columns(connection: Connection, schema: str) -> dict[str, Columns]:
 
 
 def known_columns(connection: Connection, naming: Naming) -> Known | None:
-    """Return the columns that the platform has known, or None in a warehouse of a release that did not keep them."""
+    """Return the columns that the platform has known: those of the first contract where a release was here that kept none.
+
+    None in a warehouse without a ledger.
+    """
     table = naming.own(STAR_COLUMN)
     row = connection.execute("select to_regclass(%s) is not null", (table.as_string(connection),)).fetchone()
     if not row or not row[0]:
-        return None
+        batch = naming.own(BATCH).as_string(connection)
+        row = connection.execute("select to_regclass(%s) is not null", (batch,)).fetchone()
+        return frozenset((t, c) for t, columns in FIRST_COLUMNS.items() for c in columns) if row and row[0] else None
     return frozenset(connection.execute(sql.SQL("select table_name, column_name from {}").format(table)).fetchall())
 
 
@@ -112,7 +118,8 @@ def drop(connection: Connection, naming: Naming, columns: Sequence[tuple[StarTab
         When a table is somebody else's; nothing was dropped.
     """
     for table, column in columns:
-        if table.name not in _TABLES:
+        found = found_columns(connection, naming.ledger if table.name in BESIDE else naming.schema)
+        if column not in found.get(naming.name(table), {}):
             continue
         try:
             connection.execute(

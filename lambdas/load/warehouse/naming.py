@@ -20,7 +20,8 @@ BATCH, BATCH_TABLE, OWNER, MIGRATION, VERIFICATION, REBUILD_FILE, STAR_COLUMN = 
 )
 #: Schema of the ledger of a warehouse whose star tables stand in ``public``.
 _LEDGER = "etl"
-_BESIDE = {SOURCE_DELETION.name, *(table.name for table in HISTORIES.values())}
+#: What the ledger's schema has of the lake's tables.
+BESIDE = {SOURCE_DELETION.name, *(table.name for table in HISTORIES.values())}
 
 
 def ledger_of(schema: str) -> str:
@@ -58,7 +59,7 @@ class Naming:
 
     def table(self, table: StarTable) -> sql.Identifier:
         """Return a star table, or one that the lake keeps beside them."""
-        if table.name in _BESIDE:
+        if table.name in BESIDE:
             return self.own(table.name)
         return sql.Identifier(self.schema, self.name(table))
 

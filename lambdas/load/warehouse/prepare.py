@@ -11,7 +11,7 @@ from contracts.tables.lake import HISTORIES
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
 from lambdas.errors import PrivilegeError, WarehouseSchemaError
-from lambdas.load.warehouse.ddl import create_star
+from lambdas.load.warehouse.ddl import add_column, create_star
 from lambdas.load.warehouse.evolution import Columns, apply, evolve, found_columns, known_columns, lacks, remember
 from lambdas.load.warehouse.ledger import Ledger
 from lambdas.load.warehouse.migrations import Migration, create_list_of_migrations, migrations
@@ -118,7 +118,8 @@ def _differences(naming: Naming, table: StarTable, found: dict[str, Columns]) ->
     differences = []
     for column in table.columns:
         if column.name not in columns:
-            differences.append(f"column {name}.{column.name} is missing")
+            statement = add_column(naming, table, column).as_string(None)
+            differences.append(f"column {name}.{column.name} is missing ({statement})")
             continue
         type_, is_not_null, _ = columns[column.name]
         if not _fits(type_, column.type.warehouse):

@@ -144,7 +144,7 @@ def new_keys(table: StarTable, naming: Naming, rows: sql.Composable, first_recor
     Parameters
     ----------
     rows
-        Of a dimension a table of its staged rows, which are not brought in yet; of a fact its own table.
+        Of a dimension a table of its staged rows, which are not written yet; of a fact its own table.
     first_record_id
         Of a fact: the first record of the batch.
     """

@@ -12,7 +12,7 @@ _DATES = {
 
 
 class Expected:
-    """For each table and key its versions, each with its batch; its deletions; and what is held back."""
+    """For each table and key its versions, each with its batch; its deletions; and what is quarantined."""
 
     def __init__(self):
         self.versions = {name: defaultdict(list) for name in FACTS}

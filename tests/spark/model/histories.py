@@ -43,7 +43,7 @@ def deleted_and_back(model):
     _batch(model)
 
 
-def held_back(model):
+def quarantined(model):
     _order(model, BAD)
     _batch(model)
     _order(model)
@@ -81,7 +81,7 @@ def left_out_after_maintenance(model):
     model.run(kill=None, rows=20_000)
 
 
-def held_back_over_maintenance(model):
+def quarantined_over_maintenance(model):
     _order(model, BAD)
     _batch(model)
     model.change_an_order_there_or_back(data=FIRST, units="6")

@@ -146,7 +146,7 @@ class LakeModel(RuleBasedStateMachine):
 
     @rule(keys=st.booleans(), again=st.booleans(), kill=KILLS, rows=ROWS, waits=st.booleans())
     def read_the_source(self, keys, again, kill, rows, waits):
-        """`waits`: the batch is not brought in at once."""
+        """`waits`: the batch is not transformed at once."""
         self.batch(keys, again)
         if not waits:
             self.run(kill, rows)

@@ -1,19 +1,38 @@
 """The contracts themselves: complete, consistent, and spelled as the systems spell them."""
 
+import json
+
 import pycountry
 import pytest
 
+from contracts.errors import ContractConflictError
 from contracts.tables.currencies import CURRENCY_NAMES
+from contracts.tables.first import FIRST_COLUMNS, gained_since
+from contracts.tables.former import former_columns
+from contracts.tables.lake import HISTORIES
 from contracts.tables.source import SOURCE_TABLES
-from contracts.tables.star import DIMENSIONS, FACTS, STAR_TABLES
-from contracts.tables.table import Reading
+from contracts.tables.star import DIMENSIONS, FACTS, STAR_TABLES, modelled
+from contracts.tables.table import Column, Kind, Reading, StarTable, Table, check_references, check_sources
+from contracts.tables.types import INTEGER
 from local.home import ROOT
+from tests.support.golden import GOLDEN
 from tools.data_dictionary import render
 
 
-def test_there_are_eleven_tables_of_each_kind():
-    assert len(SOURCE_TABLES) == len(STAR_TABLES) == 11
-    assert len(FACTS) == 3 and len(DIMENSIONS) == 8
+def test_there_are_at_least_the_eleven_tables_of_each_kind():
+    assert len(SOURCE_TABLES) >= 11 and len(STAR_TABLES) >= 11
+    assert len(FACTS) >= 3 and len(DIMENSIONS) >= 8
+
+
+def test_what_the_first_contract_had_is_what_the_first_golden_manifest_tells():
+    """The list of columns that everything later is compared with is never edited."""
+    golden = json.loads((GOLDEN / "format-3" / "manifest-first.json").read_bytes())["tables"].values()
+    modelled_then = {name for table in golden for name in table["modelled"]}
+    records = {f"{fact.name}.{fact.record_id}" for fact in FACTS if fact.name in FIRST_COLUMNS}
+    stars = {n for n in FIRST_COLUMNS if not n.endswith("_history") and n != "dim_date"}
+    assert {f"{name}.{column}" for name in stars for column in FIRST_COLUMNS[name]} == modelled_then | records
+    assert gained_since("dim_staff", "parrot") and not gained_since("dim_staff", "staff_id")
+    assert not gained_since("dim_courier", "courier_id")  # the table itself is new
 
 
 @pytest.mark.parametrize("table", [*SOURCE_TABLES.values(), *STAR_TABLES.values()], ids=lambda t: t.name)
@@ -75,3 +94,75 @@ def test_an_unknown_column_is_told():
 def test_currency_names_are_those_of_iso_4217():
     assert {c.alpha_3: c.name for c in pycountry.currencies} == CURRENCY_NAMES
     assert CURRENCY_NAMES["GBP"] == "Pound Sterling"
+
+
+def column(name="a_id", **options):
+    return Column(name, INTEGER, "A column.", **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Table("a", (column(), column()), "a_id", "A table."), "table a has column a_id twice"),
+        (lambda: Table("a", (column("b_id"),), "a_id", "A table."), "table a has no column a_id, which is its key"),
+        (lambda: Table("a", (column(nullable=True),), "a_id", "A table."), "table a: its key a_id may be NULL"),
+        (
+            lambda: check_references({"a": Table("a", (column(references="b.b_id"),), "a_id", "A table.")}, {}),
+            "column a.a_id refers to b.b_id, which is the key of no table",
+        ),
+        (
+            lambda: check_sources(
+                {"a": StarTable("dim_a", (column(),), "a_id", "A table.", source="parrot")}, SOURCE_TABLES
+            ),
+            "table dim_a is made of parrot, which is no table of the source",
+        ),
+        (
+            lambda: check_sources(
+                {"a": StarTable("fact_a", (column(),), "a_id", "A.", source="staff", kind=Kind.FACT, record_id="r")},
+                SOURCE_TABLES,
+            ),
+            "table fact_a has no column r, which is its record id",
+        ),
+    ],
+)
+def test_a_contract_that_contradicts_itself_is_refused_by_name(make, message):
+    with pytest.raises(ContractConflictError, match=message):
+        make()
+
+
+def test_what_a_source_table_feeds_is_told_by_star_columns():
+    assert "dim_staff.department_name" in modelled("department") and "dim_staff.department_name" in modelled("staff")
+    assert "fact_payment.paid" in modelled("payment") and "fact_payment.payment_record_id" not in modelled("payment")
+    assert all(modelled(name) for name in SOURCE_TABLES)
+
+
+def test_columns_of_the_star_that_came_later_may_be_null():
+    """Rows before have no value there: a column that no golden document tells of must be nullable."""
+    golden = json.loads((GOLDEN / "format-3" / "manifest-first.json").read_bytes())["tables"].values()
+    first = {name for table in golden for name in table["modelled"]}
+    later = {
+        f"{table.name}.{c.name}": c
+        for table in STAR_TABLES.values()
+        if table.source
+        for c in table.content_columns
+        if f"{table.name}.{c.name}" not in first
+    }
+    new_tables = {name.partition(".")[0] for name in later} - {name.partition(".")[0] for name in first}
+    assert [name for name, c in later.items() if not c.nullable and name.partition(".")[0] not in new_tables] == []
+
+
+def test_what_is_dropped_is_named_and_is_not_of_the_contract():
+    assert [(t.name, c) for t, c in former_columns("dim_staff.note, fact_payment.note")] == [
+        ("dim_staff", "note"),
+        (HISTORIES["dim_staff"].name, "note"),
+        ("fact_payment", "note"),
+    ]
+    for text, message in (
+        ("fact_payment.paid", "the contract still has fact_payment.paid"),
+        ("fact_payment.batch_id", "the contract still has fact_payment.batch_id"),
+        ("parrot.note", "'parrot.note' is no table.column"),
+        ("fact_payment", "'fact_payment' is no table.column"),
+        ("", "no column was named"),
+    ):
+        with pytest.raises(ContractConflictError, match=message):
+            former_columns(text)

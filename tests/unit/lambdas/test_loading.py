@@ -1,18 +1,19 @@
 """Which publications are loaded, and whether a batch may commit."""
 
 from contextlib import contextmanager
+from datetime import datetime
 
 import pytest
 
 from contracts.tables.lake import HISTORIES, SOURCE_DELETION
 from contracts.tables.star import STAR_TABLES
 from lambdas.errors import PublicationGapError, ReconciliationError
-from lambdas.load.custody import check_follows
+from lambdas.load.custody import Custody, Entry, check_follows
 from lambdas.load.loading import load_publication
 from lambdas.load.warehouse.naming import Naming
 from lambdas.load.warehouse.views import views
 from local.home import ROOT
-from tests.support.samples import publication, table_publication
+from tests.support.samples import TIME, publication, table_publication
 from tools.warehouse_script import render
 
 
@@ -28,20 +29,53 @@ class FakeLake:
         return range(3 - self.lose)
 
 
+class FakeLedger:
+    """The ledger of a warehouse that shows batches up to `last`."""
+
+    def __init__(self, last):
+        self.last, self.recorded = last, []
+
+    def custody(self):
+        entry = Entry(self.last, datetime.fromisoformat(TIME), datetime.fromisoformat(TIME), "digest")
+        return Custody("etl", None, entry if self.last else None)
+
+    def entry(self, batch):
+        found = publication(batch)
+        moments = (datetime.fromisoformat(found.snapshot_time), datetime.fromisoformat(found.published_at))
+        return Entry(batch, *moments, found.digest) if batch <= self.last else None
+
+    def filled_facts(self):
+        return []
+
+    def bind(self, owner):
+        assert owner.bucket == FakeLake.bucket
+
+    def record(self, published):
+        self.recorded.append(published.batch)
+
+
 class FakeWarehouse:
+    naming, connection = Naming("public", "etl"), None
+
     def __init__(self, last=0):
-        self.last, self.written, self.committed = last, [], []
+        self.ledger, self.written, self.committed = FakeLedger(last), [], []
 
     @contextmanager
-    def batch(self, published, bucket):
-        assert bucket == FakeLake.bucket
-        is_next = self.last == published.first - 1
-        yield self if is_next else None
-        if is_next:
-            self.committed.append(published.batch)
+    def transaction(self, what):
+        yield
+        self.committed += self.ledger.recorded
 
-    def write(self, table, rows, reconciliation):
+    def lock(self):
+        self.written = []
+
+    def append(self, table, rows):
         return self.replace(table, rows)
+
+    def stage(self, table, rows):
+        return table.name, self.replace(table, rows)
+
+    def upsert(self, table, staged):
+        assert staged == table.name == self.written[-1]
 
     def replace(self, table, rows):
         self.written.append(table.name)
@@ -50,8 +84,24 @@ class FakeWarehouse:
     def delete(self, published, rows):
         return self.replace(SOURCE_DELETION, rows)
 
-    def check(self):
-        self.written.append("reconciled")
+
+@pytest.fixture(autouse=True)
+def counted(monkeypatch):
+    """The tables whose new keys are counted, and whether the whole was checked at the end."""
+    found = []
+
+    class FakeReconciliation:
+        def __init__(self, connection, naming, published, *, is_first):
+            pass
+
+        def count_new_keys(self, table, rows):
+            found.append(table.name)
+
+        def check(self):
+            found.append("checked")
+
+    monkeypatch.setattr("lambdas.load.loading.Reconciliation", FakeReconciliation)
+    return found
 
 
 def test_a_gap_between_publications_stops_loudly():
@@ -61,11 +111,12 @@ def test_a_gap_between_publications_stops_loudly():
         check_follows(publication(6), 4)
 
 
-def test_dimensions_are_written_before_facts():
+def test_dimensions_are_written_before_facts_and_all_is_checked_before_the_commit(counted):
     warehouse = FakeWarehouse()
     assert load_publication(warehouse, FakeLake(), publication(1))
     histories = [table.name for table in HISTORIES.values()]
-    assert warehouse.written == [*STAR_TABLES, *histories, "source_deletion", "reconciled"]
+    assert warehouse.written == [*STAR_TABLES, *histories, "source_deletion"]
+    assert counted == [*STAR_TABLES, "checked"]
     assert warehouse.committed == [1]
 
 

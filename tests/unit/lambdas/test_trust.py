@@ -13,7 +13,7 @@ from lambdas.extract.plan import is_read_whole, plan
 from lambdas.extract.trust import why_everything
 from lambdas.extract.witness import contradiction, take
 from tests.support.samples import SCHEMA, SOURCE, extract, manifest, position, shape
-from tests.unit.lambdas.test_extraction import FakeSnapshot
+from tests.unit.lambdas.test_plan import FakeSnapshot
 
 LATER = "2026-11-21T09:00:00.000000+00:00"
 

@@ -25,7 +25,7 @@ class Machine:
 
 @pytest.mark.parametrize(("states", "is_read"), [((), False), (("AskForEverything", "TellWhatWasAsked"), True)])
 def test_a_failed_execution_that_had_everything_read_says_that_the_next_goes_on(monkeypatch, states, is_read):
-    monkeypatch.setattr(batches, "client", lambda platform, service: Machine("Survey", "Transform", *states))
+    monkeypatch.setattr(batches, "client", lambda platform, service: Machine("CheckPending", "Transform", *states))
     with pytest.raises(BatchFailedError, match="transform: LakeReconciliationError: keys differ") as told:
         batches.wait_for({}, "arn")
     assert ("run `batch` again" in str(told.value)) is is_read

@@ -1,4 +1,4 @@
-"""G3: a batch that cannot be brought in gives way to the next full one, and nothing of it is counted."""
+"""G3: a batch that cannot be transformed gives way to the next full one, and nothing of it is counted."""
 
 import pytest
 
@@ -52,7 +52,7 @@ class History:
     ("what", "error"),
     [("checksum", LakeReconciliationError), ("part", IngestionDamagedError), ("manifest", DamagedDocumentError)],
 )
-def test_g3_a_batch_that_cannot_be_brought_in_gives_way_to_the_next_full_one(servers, spark, capsys, what, error):
+def test_g3_a_batch_that_cannot_be_transformed_gives_way_to_the_next_full_one(servers, spark, capsys, what, error):
     history = History(servers, spark, what)
     stage = history.stage
     for _ in range(2):

@@ -93,7 +93,7 @@ def _paths(pipeline, spark):
     return {row[0]: row[1] for row in spark.sql(f"select file_path, file_size_in_bytes from {name}.files").collect()}
 
 
-def test_g9_small_files_are_brought_together_as_batches_go_by_and_large_ones_stay(pipeline, spark, monkeypatch):
+def test_g9_small_files_are_compacted_as_batches_go_by_and_large_ones_stay(pipeline, spark, monkeypatch):
     pipeline.run(spark)
     ((large, size),) = _paths(pipeline, spark).items()
     for module in ("publish", "maintain"):
@@ -104,7 +104,7 @@ def test_g9_small_files_are_brought_together_as_batches_go_by_and_large_ones_sta
         _change(pipeline, number)
         pipeline.run(spark)
         counts.append(len(_paths(pipeline, spark)))
-    assert counts == [2, 3, 4, 5, 2]  # two small files are not many; five are brought together
+    assert counts == [2, 3, 4, 5, 2]  # two small files are not many; five are compacted
     assert large in _paths(pipeline, spark)
     rows = pipeline.lake(spark)("fact_payment").where("payment_id = 1").orderBy("payment_record_id")
     assert [int(row.payment_amount) for row in rows.collect()[1:]] == [2, 3, 4, 5, 6]
@@ -137,7 +137,7 @@ def test_g3_small_files_that_another_run_replaces_are_left_and_no_row_is_lost(pi
         patch.setattr(Lake, "_java", late)
         patch.setattr("glue_jobs.maintenance.maintain.LAKE_TABLES", {FACT_PAYMENT.name: FACT_PAYMENT})
         compact_small_files(Lake(spark, pipeline.database, pipeline.processed), lines.append)
-    assert lines == ["fact_payment: a batch has changed what was being brought together; left for the next time"]
+    assert lines == ["fact_payment: a batch has changed what was being compacted; left for the next time"]
     assert len(_paths(pipeline, spark)) == 1
     compact_small_files(Lake(spark, pipeline.database, pipeline.processed), lines.append)
     _change(pipeline, 51)

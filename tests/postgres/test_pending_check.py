@@ -1,4 +1,4 @@
-"""What the survey tells of batches that wait, and of buckets that do not belong together."""
+"""What the pending check answers about batches that wait, and of buckets that do not belong together."""
 
 from dataclasses import replace
 
@@ -27,18 +27,18 @@ def _put(pipeline, *manifests):
         pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=manifest_key(found.batch), Body=body)
 
 
-def _survey(pipeline):
+def _pending(pipeline):
     return pipeline.load({"step": "check_pending"})
 
 
 def test_the_survey_tells_of_a_full_batch_behind_the_first_pending_one(pipeline, lake):
-    assert _survey(pipeline) == {"batches": 1, "published": 1, "untransformed": 0, "full_pending": False}
+    assert _pending(pipeline) == {"batches": 1, "published": 1, "untransformed": 0, "full_pending": False}
     _put(pipeline, manifest(2))  # the first pending one is full itself: nothing is behind it
-    assert _survey(pipeline) == {"batches": 2, "published": 1, "untransformed": 1, "full_pending": False}
+    assert _pending(pipeline) == {"batches": 2, "published": 1, "untransformed": 1, "full_pending": False}
     _put(pipeline, manifest(2, **CHANGED), manifest(3, **CHANGED))
-    assert _survey(pipeline) == {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
+    assert _pending(pipeline) == {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
     _put(pipeline, manifest(4))
-    assert _survey(pipeline) == {"batches": 4, "published": 1, "untransformed": 3, "full_pending": True}
+    assert _pending(pipeline) == {"batches": 4, "published": 1, "untransformed": 3, "full_pending": True}
 
 
 def test_a_batch_of_several_manifests_counts_as_one(pipeline, lake):
@@ -46,19 +46,19 @@ def test_a_batch_of_several_manifests_counts_as_one(pipeline, lake):
     tables = {name: replace(table, key_parts=table.parts) for name, table in manifest(3).tables.items()}
     ended = replace(manifest(3), first=2, tables=tables)
     _put(pipeline, begun, ended)
-    assert _survey(pipeline)["full_pending"] is False
+    assert _pending(pipeline)["full_pending"] is False
     _put(pipeline, manifest(4))
-    assert _survey(pipeline)["full_pending"] is True
+    assert _pending(pipeline)["full_pending"] is True
 
 
 def test_g3_a_damaged_manifest_keeps_nobody_from_seeing_what_is_pending(pipeline, lake):
     _put(pipeline, manifest(3))
     lake.put(pipeline.ingestion, manifest_key(2), b"{")
-    assert _survey(pipeline) == {"batches": 3, "published": 1, "untransformed": 2, "full_pending": True}
+    assert _pending(pipeline) == {"batches": 3, "published": 1, "untransformed": 2, "full_pending": True}
     pipeline.s3.delete_object(Bucket=pipeline.ingestion, Key=manifest_key(2))
-    assert _survey(pipeline)["full_pending"] is True
+    assert _pending(pipeline)["full_pending"] is True
     lake.put(pipeline.ingestion, manifest_key(3), b"{")
-    assert _survey(pipeline) == {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
+    assert _pending(pipeline) == {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
 
 
 def test_g5_an_ingestion_bucket_that_lost_its_batches_is_told(pipeline, lake):
@@ -67,9 +67,9 @@ def test_g5_an_ingestion_bucket_that_lost_its_batches_is_told(pipeline, lake):
     with pytest.raises(
         CustodyError, match=r"has published batch 2, and the newest whole batch .* is 1.*numbers on after"
     ):
-        _survey(pipeline)
+        _pending(pipeline)
     pipeline.s3.delete_object(Bucket=pipeline.ingestion, Key=manifest_key(1))
     with pytest.raises(CustodyError, match=r"is none: the ingestion bucket has lost batches"):
-        _survey(pipeline)
+        _pending(pipeline)
     _put(pipeline, manifest(3))  # the extraction numbered on
-    assert _survey(pipeline)["untransformed"] == 1
+    assert _pending(pipeline)["untransformed"] == 1

@@ -1,0 +1,73 @@
+"""A column is an edit of the contract: the deployed platform of before takes it in, and gives it up when asked to."""
+
+import json
+
+import psycopg
+import pytest
+
+from local.home import ROOT
+from tests.support.grown import grown
+
+NEW = "sales_channel"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return grown(tmp_path, "column")
+
+
+def athena(platform, statement, **options):
+    arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
+    return json.loads(platform.run("query", statement, "--format", "json", *arguments).out)
+
+
+def columns_of(platform, table):
+    rows = platform.in_warehouse(
+        f"select column_name from information_schema.columns where table_name = '{table}' order by ordinal_position"
+    )
+    return [name for (name,) in rows]
+
+
+def test_g1_a_column_that_the_contract_gains_comes_with_its_old_values_and_goes_when_asked(platform, tree):
+    arguments = ("up", "--source", platform.source.url, "--warehouse", platform.warehouse.url)
+    platform.batch()
+    with psycopg.connect(platform.source.url) as connection:  # existing rows get the value without a new transaction id
+        connection.execute(f"alter table sales_order add column {NEW} text default 'web'")
+    platform.batch()
+    assert NEW not in columns_of(platform, "fact_sales_order")
+
+    try:
+        platform.root = tree
+        platform.run(*arguments)
+        batch = platform.batch()
+        manifest = platform.document("ingestion_bucket", f"batches/{batch['batch']:08d}.json")
+        reasons = {name: table["reason"] for name, table in manifest["tables"].items() if table["reason"]}
+        assert reasons == {"sales_order": f"the contract has gained fact_sales_order.{NEW}"}
+        assert platform.in_warehouse(f"select {NEW}, count(*) from current_sales_order group by 1") == [
+            ("web", platform.execute("select count(*) from sales_order")[0][0])
+        ]
+        assert NEW in columns_of(platform, "history_sales_order")
+        (newest,) = athena(platform, f"select {NEW} from fact_sales_order order by sales_record_id desc limit 1")
+        assert newest == {NEW: "web"}
+        log = athena(platform, f"select distinct {NEW} from sales_order", database=platform.description["raw_database"])
+        assert {"web"} <= {row[NEW] for row in log}
+        platform.assert_equal()
+    finally:
+        platform.root = ROOT
+        platform.run(*arguments)
+
+    # The contract gives it up: it stays in the log, and lake and warehouse keep it until somebody asks.
+    platform.execute("update sales_order set units_sold = units_sold + 1 where sales_order_id = 1")
+    batch = platform.batch()
+    manifest = platform.document("ingestion_bucket", f"batches/{batch['batch']:08d}.json")
+    assert NEW in manifest["tables"]["sales_order"]["columns"]
+    assert NEW in columns_of(platform, "fact_sales_order") and NEW not in columns_of(platform, "current_sales_order")
+    platform.assert_equal()
+    still = platform.run("drop-columns", "fact_sales_order.unit_price", code=1)
+    assert "the contract still has fact_sales_order.unit_price" in still.err
+    platform.run("drop-columns", f"fact_sales_order.{NEW}")
+    assert NEW not in columns_of(platform, "fact_sales_order")
+    assert NEW not in athena(platform, "select * from fact_sales_order limit 1")[0]
+    platform.execute("update sales_order set units_sold = units_sold + 1 where sales_order_id = 1")
+    platform.batch()
+    platform.assert_equal()
