@@ -85,13 +85,13 @@ def definition(parts: Parts) -> dict[str, Any]:
     cannot be transformed as it is, and no full batch waits behind it, the extraction is asked for one, once.
 
     ``{"mode": "maintain"}`` starts the lake's maintenance instead, ``{"from": 3, "to": 9, "into": "<database>_replay"}`` a
-    replay, and ``{"mode": "rebuild"}`` makes the warehouse anew: the job lists the lake's files, the load function copies them, as often
-    as its time makes necessary, and what was published meanwhile is loaded afterwards. ``{"mode": "take_over"}`` does the same with
-    a warehouse that belongs to another lake, or is ahead of this one. ``{"mode": "drop_columns", "columns": "table.column"}`` drops
-    columns that the contract has given up.
+    replay, and ``{"mode": "rebuild"}`` makes the warehouse anew: the job lists the lake's files, the load function copies them, as
+    often as its time makes necessary, and what was published meanwhile is loaded afterwards. ``{"mode": "take_over"}`` does the same
+    with a warehouse that belongs to another lake, or is ahead of this one. ``{"mode": "drop_columns", "columns": "table.column"}``
+    drops columns that the contract has given up.
     """
     return {
-        "Comment": "Brings pending batches into the lake and pending publications into the warehouse.",
+        "Comment": "Transforms pending batches and loads pending publications.",
         "StartAt": "WhatIsAskedFor",
         "States": {
             "WhatIsAskedFor": _what_is_asked_for(),

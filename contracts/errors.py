@@ -16,6 +16,10 @@ class DamagedDocumentError(ContractError):
     """
 
 
+class NewerDocumentError(DamagedDocumentError):
+    """A document is of a newer release, which reads it: nothing may take its place."""
+
+
 class StorageError(ContractError):
     """S3 refused or failed an operation."""
 

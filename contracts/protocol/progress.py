@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from contracts.errors import DamagedDocumentError
-from contracts.protocol.bucket import Bucket
+from contracts.protocol.bucket import LOOKED_AT, Bucket
 from contracts.protocol.listing import Listing
 from contracts.protocol.manifest import Manifest, joined
 from contracts.protocol.object_layout import (
@@ -120,9 +120,16 @@ def newest_load_number(bucket: Bucket) -> int:
 
 
 def oldest_waiting_batch(ingestion: Bucket, shown: int) -> Manifest | None:
-    """Read the oldest manifest after batch `shown`, the newest that the warehouse shows; None when there is none."""
-    keys = ingestion.keys_after(MANIFEST_PREFIX, shown, limit=1)
-    return Manifest.from_json(ingestion.get(keys[0]), keys[0]) if keys else None
+    """Read the oldest manifest after batch `shown`, the newest that the warehouse shows; None when there is none.
+
+    A damaged one is passed over: how long a batch waits is no reason to stop.
+    """
+    for key in ingestion.keys_after(MANIFEST_PREFIX, shown, limit=LOOKED_AT):
+        try:
+            return Manifest.from_json(ingestion.get(key), key)
+        except DamagedDocumentError:
+            continue
+    return None
 
 
 def newest_publication_number(bucket: Bucket) -> int:

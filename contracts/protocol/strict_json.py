@@ -13,7 +13,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from contracts.errors import DamagedDocumentError
+from contracts.errors import DamagedDocumentError, NewerDocumentError
 from contracts.release import FORMAT, RELEASE
 
 T = TypeVar("T")
@@ -56,6 +56,8 @@ def decode(cls: type[T], data: bytes, name: str) -> T:
     ------
     DamagedDocumentError
         When anything is missing, unknown or of another type. Nothing is guessed or converted.
+    NewerDocumentError
+        When it is of a format that this release does not know.
     """
     try:
         value = json.loads(data)
@@ -63,7 +65,7 @@ def decode(cls: type[T], data: bytes, name: str) -> T:
         raise DamagedDocumentError(f"{name}: not JSON ({error})") from None
     version = _version(cls, value)
     if not 1 <= version <= FORMAT:
-        raise DamagedDocumentError(
+        raise NewerDocumentError(
             f"{name}: has format {version}, this release ({RELEASE}) reads 1 to {FORMAT}: deploy {_writer(value)}"
         )
     try:

@@ -100,6 +100,11 @@ class TableSql(ABC):
     def _keys(self, table: StarTable) -> Sequence[str]:
         return (table.key, table.record_id)
 
+    def _all(self, table: StarTable) -> str:
+        """Return the columns that a history is made of, of ``f``. A view over ``f.*`` would keep columns from being dropped."""
+        wanted = dict.fromkeys((*table.column_names, *self._keys(table)))
+        return ", ".join(f"f.{name}" for name in wanted)
+
 
 @dataclass(frozen=True, slots=True)
 class LakeSql(TableSql):
@@ -128,7 +133,7 @@ class LakeSql(TableSql):
 
     def _newest(self, table: StarTable, columns: str) -> str:
         return (
-            f"select {columns} from (select f.*, row_number() over (partition by {table.key} "
+            f"select {columns} from (select {self._all(table)}, row_number() over (partition by {table.key} "
             f"order by {table.record_id} desc) as version_age from {self.name(table)} f) a where version_age = 1"
         )
 
@@ -137,7 +142,7 @@ class LakeSql(TableSql):
         written = "cast(cast(f.created_date as varchar) || ' ' || f.created_time as timestamp(6))"
         zone = "coalesce(nullif(b.time_zone, ''), 'UTC')"
         return (
-            f"select f.*, {snapshot} as snapshot_time, "
+            f"select {self._all(table)}, {snapshot} as snapshot_time, "
             f"cast(at_timezone(with_timezone({written}, {zone}), 'UTC') as timestamp(6)) as created_at "
             f"from {self.name(table)} f join {self.raw_database}.batch b on b.batch = f.batch_id"
         )

@@ -124,7 +124,7 @@ def plan(
         Time for reading, by which it is decided whether the reading must be able to stop.
     published
         Number of the lake's newest publication where it is newer than `previous`: the ingestion bucket has lost batches, and
-        the next one follows the lake.
+        the next one follows the lake. Or that of a damaged manifest, which the next one follows.
 
     Raises
     ------
@@ -179,12 +179,12 @@ def _why_everything(
     changes: Mapping[str, str],
     published: int,
 ) -> str:
-    if published:
-        newest = f"the newest is {previous.batch}" if previous else "there is none"
-        return f"batches are missing in the ingestion bucket: the lake is at batch {published}, and {newest}"
     is_being_read = previous is not None and previous.unfinished is not None and bool(previous.reason)
     if request.everything and not is_being_read:
         return "everything was asked for"
+    if published:
+        newest = f"the newest is {previous.batch}" if previous else "there is none"
+        return f"batches are missing in the ingestion bucket: the lake is at batch {published}, and {newest}"
     if reason := trust.why_everything(previous, position.identity, position.horizon, position.next_xid):
         return reason
     if previous is None:

@@ -11,12 +11,17 @@ from typing import Any
 import boto3
 import psycopg
 
-from contracts.errors import DuplicateNumberError
+from contracts.errors import DamagedDocumentError, DuplicateNumberError, NewerDocumentError
 from contracts.metrics import HORIZON_AGE
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest, Part
 from contracts.protocol.object_layout import PUBLICATION_PREFIX, manifest_key
-from contracts.protocol.progress import newest_manifest, newest_publication_number, read_publication
+from contracts.protocol.progress import (
+    newest_manifest,
+    newest_manifest_number,
+    newest_publication_number,
+    read_publication,
+)
 from contracts.protocol.steps import ExtractAnswer
 from contracts.tables.source import SOURCE_TABLES
 from lambdas.errors import SourceMovedError
@@ -113,10 +118,10 @@ def extract(
 def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> ExtractAnswer:
     client = boto3.client("s3")
     bucket, processed = Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
-    previous = newest_manifest(bucket)
+    previous, damaged = _newest(bucket, request)
     if request.continues is not None and not (previous and previous.unfinished):
         return _no_batch(f"the batch that manifest {request.continues} left unfinished is whole")
-    published = _newer_publication(processed, previous)
+    published = damaged or _newer_publication(processed, previous)
     with closing(_connect(settings)) as connection:
         with open_snapshot(
             connection,
@@ -160,6 +165,25 @@ def _connect(settings: ExtractSettings) -> psycopg.Connection[Any]:
     )
 
 
+def _newest(bucket: Bucket, request: Request) -> tuple[Manifest | None, int]:
+    """Read the newest manifest; of a damaged one return the number, when everything is asked for and so nothing of it is needed.
+
+    Raises
+    ------
+    DamagedDocumentError
+        When it is damaged and something of it is needed, or it is of a newer release.
+    """
+    try:
+        return newest_manifest(bucket), 0
+    except NewerDocumentError:
+        raise
+    except DamagedDocumentError as error:
+        if not request.everything:
+            raise
+        logger.warning(f"reading everything past a damaged manifest: {error}")
+        return None, newest_manifest_number(bucket)
+
+
 def _newer_publication(processed: Bucket, previous: Manifest | None) -> int:
     """Return the number of the lake's newest publication if it is newer than the newest manifest, else 0."""
     newest = previous.batch if previous else 0
@@ -168,9 +192,9 @@ def _newer_publication(processed: Bucket, previous: Manifest | None) -> int:
 
 def _lake(processed: Bucket, previous: Manifest | None, published: int) -> str:
     """Return the lake's name: that of the batch before, or of its newest publication, or a new one."""
-    if published:
-        return read_publication(processed, published).lake or uuid.uuid4().hex
-    return (previous.lake if previous else "") or uuid.uuid4().hex
+    newest = newest_publication_number(processed) if published else 0
+    known = read_publication(processed, newest).lake if newest else previous.lake if previous else ""
+    return known or uuid.uuid4().hex
 
 
 def _read(snapshot: Snapshot, planned: Plan, bucket: Bucket, settings: ExtractSettings, clock: Clock) -> Outcome:

@@ -15,10 +15,10 @@ from lambdas.errors import PublicationGapError
 
 #: What makes the warehouse this lake's, whatever it was before.
 TAKE_OVER = (
-    'take the warehouse over with the event {"step": "rebuild", "take_over": true}, which replaces its content with this '
+    'take the warehouse over (start the state machine with {"mode": "take_over"}), which replaces its content with this '
     "lake's (docs/runbooks/load-failed.md)"
 )
-_REBUILD = 'rebuild the warehouse with the event {"step": "rebuild"}'
+_REBUILD = 'rebuild the warehouse (start the state machine with {"mode": "rebuild"})'
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,7 @@ def test_g11_a_rebuild_of_a_foreign_warehouse_needs_to_be_told_so(pipeline, old,
     new.publish({"dim_design": [(7, "Wooden", "/usr", "f.json")]})
     new.list_files()
     before = dump(pipeline.warehouse_url)
-    with pytest.raises(CustodyError, match=r'belongs to.*\{"step": "rebuild", "take_over": true\}'):
+    with pytest.raises(CustodyError, match=r'belongs to.*\{"mode": "take_over"\}'):
         new.pipeline.load({"step": "rebuild"})
     assert dump(pipeline.warehouse_url) == before
     assert new.pipeline.load(TAKE_OVER)["last"] == 1
@@ -220,7 +220,7 @@ def test_g11_a_warehouse_is_taken_back_only_when_told_so(pipeline, old):
 
 def test_g11_the_own_lake_made_anew_is_rebuilt_without_being_told(pipeline, old):
     _make_anew(old)
-    with pytest.raises(CustodyError, match=r'has loaded another publication of batch 3.*\{"step": "rebuild"\}'):
+    with pytest.raises(CustodyError, match=r'has loaded another publication of batch 3.*\{"mode": "rebuild"\}'):
         pipeline.load()
     old.list_files()
     pipeline.load({"step": "rebuild"})

@@ -107,3 +107,14 @@ def test_what_the_contract_has_is_not_dropped(pipeline, loaded):
     with pytest.raises(EventError, match="has unknown parrot"):
         pipeline.load({"step": "drop_columns", "parrot": 1})
     assert nullable(pipeline, "dim_staff.email_address") == [("NO",)]
+
+
+def test_a_column_that_views_had_shown_is_dropped(pipeline, loaded):
+    """Views of facts name their columns: one over all of them would keep each from being dropped."""
+    with psycopg.connect(pipeline.warehouse_url) as connection:
+        connection.execute("alter table fact_payment add column note varchar")
+        connection.execute("comment on view history_payment is 'of an earlier contract'")
+    loaded.publish({"dim_staff": STAFF[:1]})
+    pipeline.load()
+    assert pipeline.load({"step": "drop_columns", "columns": "fact_payment.note"})["dropped"] == ["fact_payment.note"]
+    assert nullable(pipeline, "fact_payment.note") == []

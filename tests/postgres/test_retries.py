@@ -42,41 +42,41 @@ def test_g3_a_lock_that_is_never_given_back_is_told(pipeline, lake, monkeypatch)
 
 
 def test_g3_a_session_that_an_operator_ends_begins_again(pipeline, lake, monkeypatch):
-    plain, ended = Warehouse.write, []
+    plain, ended = Warehouse.copy, []
 
-    def write(self, table, *arguments):
+    def copy(self, table, *arguments):
         if not ended:
             ended.append(table)
             with psycopg.connect(pipeline.warehouse_url, autocommit=True) as other:
                 other.execute("select pg_terminate_backend(%s)", (self.connection.info.backend_pid,))
         return plain(self, table, *arguments)
 
-    monkeypatch.setattr(Warehouse, "write", write)
+    monkeypatch.setattr(Warehouse, "copy", copy)
     assert pipeline.load()["loaded"] == [4] and ended
 
 
 def test_g3_a_serialization_failure_is_tried_again(pipeline, lake, monkeypatch):
-    plain, failed = Warehouse.write, []
+    plain, failed = Warehouse.copy, []
 
-    def write(self, table, *arguments):
+    def copy(self, table, *arguments):
         if len(failed) < 2:
             failed.append(table)
             self.connection.execute("do $$ begin raise serialization_failure; end $$")
         return plain(self, table, *arguments)
 
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
-    monkeypatch.setattr(Warehouse, "write", write)
+    monkeypatch.setattr(Warehouse, "copy", copy)
     assert pipeline.load()["loaded"] == [4] and len(failed) == 2
 
 
 def test_what_does_not_pass_by_itself_is_told_at_once(pipeline, lake, monkeypatch):
     tried = []
 
-    def write(self, *_):
+    def copy(self, *_):
         tried.append(self)
         self.connection.execute("select 1 / 0")
 
-    monkeypatch.setattr(Warehouse, "write", write)
+    monkeypatch.setattr(Warehouse, "copy", copy)
     with pytest.raises(WarehouseWriteError, match="DivisionByZero"):
         pipeline.load()
     assert len(tried) == 1

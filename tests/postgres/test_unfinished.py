@@ -123,7 +123,7 @@ def test_g2_a_run_that_was_invoked_to_continue_goes_on_from_the_newest_manifest_
     assert extract(settings, Request(continues=1), seconds=0).batch == 3  # retried: its first try died after its commit
     assert handler({"trigger": "schedule"}, lambda_context())["is_whole"]
     assert handler({"continues": 3}, lambda_context())["batch"] is None
-    with pytest.raises(EventError, match="continues 'x'"):
+    with pytest.raises(EventError, match="continues is str, expected int"):
         handler({"continues": "x"}, lambda_context())
 
 

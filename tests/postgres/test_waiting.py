@@ -84,7 +84,7 @@ def test_g3_a_load_that_stands_still_with_the_lock_is_given_up(pipeline, lake, m
     monkeypatch.setattr(session, "ATTEMPTS", 1)
     child = os.fork()
     if not child:
-        Warehouse.write = lambda *_: os.kill(os.getpid(), signal.SIGSTOP)
+        Warehouse.copy = lambda *_: os.kill(os.getpid(), signal.SIGSTOP)
         pipeline.load()
         os._exit(0)
     try:

@@ -34,7 +34,7 @@ class WarehouseSql(TableSql):
     def _moments(self, table: StarTable) -> str:
         batch, batch_table = (self.naming.own(name).as_string(None) for name in (BATCH, BATCH_TABLE))
         return (
-            "select f.*, b.snapshot_time at time zone 'UTC' as snapshot_time, (f.created_date + f.created_time) "
+            f"select {self._all(table)}, b.snapshot_time at time zone 'UTC' as snapshot_time, (f.created_date + f.created_time) "
             "at time zone coalesce(b.time_zone, 'UTC') at time zone 'UTC' as created_at "
             f"from {self.name(table)} f cross join lateral (select batch from {batch_table} "
             f"where table_name = '{table.name}' and first_record_id <= f.{table.record_id} "
