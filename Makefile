@@ -69,8 +69,10 @@ stress: setup ## 50 races of two extractions, and five times 12 writers for 60 s
 bench-extract: setup $(if $(DLT),.cache/dlt/.ready) ## the extraction against psql's COPY (ROWS=1000000; DLT=1: and dlt)
 	$(PY) -m bench.extract --rows $(or $(ROWS),1000000) $(if $(DLT),--dlt .cache/dlt/bin/python)
 
-model: setup ## 200 random histories of the source through the job, against a model of the lake; and without each mechanism (EXAMPLES=200)
-	MODEL_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest -q tests/spark/test_model.py tests/spark/test_model_mechanisms.py
+model: setup ## 200 random histories of the source through the job, 25 at a time, against a model of the lake; and without each mechanism (EXAMPLES=200)
+	for first in $$(seq 1 25 $(or $(EXAMPLES),200)); do \
+	  echo "$$(date +%T) histories $$first and the next, of $(or $(EXAMPLES),200)"; MODEL_EXAMPLES=25 $(PY) -m pytest -q tests/spark/test_model.py || exit 1; done
+	MODEL_EXAMPLES=1 $(PY) -m pytest -q tests/spark/test_model_mechanisms.py
 
 year: setup ## a year of weekly maintenances with batches, held rows, deletions, a rebuild and a replay (WEEKS=60)
 	YEAR_WEEKS=$(or $(WEEKS),60) $(PY) -m pytest -q tests/spark/test_year.py
