@@ -43,7 +43,10 @@ def install() -> None:
         live = [task.file.file_path.replace(location, root, 1) for task in plan]
         if not live:
             return str(service._empty_relation(table))
-        return f"read_parquet({service._sql_list(live)}, union_by_name=true, hive_partitioning=false)"
+        # Files have the columns of their time: given-up ones are left out, gained ones are NULL.
+        names = ", ".join(f'"{field.name}"' for field in table_.schema().fields)
+        files_ = f"read_parquet({service._sql_list(live)}, union_by_name=true, hive_partitioning=false)"
+        return f"(select {names} from {service._empty_relation(table)} union all by name select * from {files_})"
 
     service._table_relation = relation
     _define_macros()

@@ -253,7 +253,7 @@ def test_g11_what_another_lakes_rebuild_left_half_done_is_begun_again(pipeline, 
     old.list_files()
     _as(pipeline)
     remaining = iter([900] + [700] * 100)
-    assert not run.rebuild(LoadSettings(), lambda: next(remaining))["done"]
+    assert not run.rebuild(LoadSettings(), lambda: next(remaining)).done
     assert pipeline.warehouse("select count(*) from etl.rebuild_batch") == [(3,)]  # all is copied, nothing exchanged
     _as(new.pipeline)
     new.publish({})

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from contracts.errors import CustodyError
+from contracts.protocol.steps import RebuildAnswer
 from contracts.tables.star import STAR_TABLES
 from lambdas.errors import ListingMissingError
 from lambdas.load import run
@@ -99,13 +100,13 @@ def test_g11_a_rebuild_whose_time_runs_out_says_so(pipeline, lake):
     before = dump(pipeline.warehouse_url)
     empty(pipeline.warehouse_url)
     remaining = iter([900] * 4 + [30] * 5)
-    assert run.rebuild(LoadSettings(), lambda: next(remaining)) == {"done": False, "last": 0}
+    assert run.rebuild(LoadSettings(), lambda: next(remaining)) == RebuildAnswer(done=False)
     assert pipeline.warehouse("select count(*) from etl.rebuild_file") == [(3,)]
     # what a crash of the server empties, it empties together with the list of what was copied
     kinds = "select distinct relpersistence::text from pg_class where relname like 'rebuild%' and relkind = 'r'"
     assert pipeline.warehouse(kinds) == [("u",)]
     remaining = iter([900] + [700] * 100)  # the last step waits for an invocation that has all of its time
-    assert not run.rebuild(LoadSettings(), lambda: next(remaining))["done"]
+    assert not run.rebuild(LoadSettings(), lambda: next(remaining)).done
     assert pipeline.warehouse("select count(*) from fact_sales_order") == [(0,)]
     assert _rebuild(pipeline)["done"]
     assert dump(pipeline.warehouse_url) == before
@@ -136,7 +137,7 @@ def test_a_listing_that_changed_meanwhile_begins_its_tables_again(pipeline, lake
     before = dump(pipeline.warehouse_url)
     empty(pipeline.warehouse_url)
     remaining = iter([900] * 13 + [30] * 5)
-    assert not run.rebuild(LoadSettings(), lambda: next(remaining))["done"]
+    assert not run.rebuild(LoadSettings(), lambda: next(remaining)).done
     lake.publish({"dim_staff": [(1, "Ann", "Jones", "Sales", None, "a@x")]})  # rewritten: its file is another
     lake.list_files()
     assert _rebuild(pipeline)["last"] == 7
@@ -147,7 +148,7 @@ def test_a_listing_that_changed_meanwhile_begins_its_tables_again(pipeline, lake
 def test_a_rebuild_that_an_earlier_release_began_is_begun_again(pipeline, lake):
     before = dump(pipeline.warehouse_url)
     remaining = iter([900] * 13 + [30] * 5)
-    assert not run.rebuild(LoadSettings(), lambda: next(remaining))["done"]
+    assert not run.rebuild(LoadSettings(), lambda: next(remaining)).done
     with psycopg.connect(pipeline.warehouse_url) as connection:
         connection.execute("alter table etl.rebuild_dim_date drop column quarter")
         connection.execute("alter table etl.rebuild_batch_table drop column deleted")

@@ -89,7 +89,7 @@ def test_g1_an_incremental_batch_can_be_interrupted_too(pipeline, short_chunks):
         connection.execute("update sales_order set units_sold = units_sold + 1")
         connection.execute("update payment set payment_amount = payment_amount + 1 where payment_id <= 5")
     first = extract(ExtractSettings(), seconds=0)
-    assert first["batch"] == 2 and not first["is_whole"] and first["reason"] == ""
+    assert first.batch == 2 and not first.is_whole and first.reason == ""
     bucket = Bucket(pipeline.s3, pipeline.ingestion)
     assert newest_batch_number(bucket) == 1 and list(whole_batches(bucket, 1)) == []
     while not extract(ExtractSettings(), seconds=600).is_whole:
