@@ -46,7 +46,8 @@ def install() -> None:
         # Files have the columns of their time: given-up ones are left out, gained ones are NULL.
         names = ", ".join(f'"{field.name}"' for field in table_.schema().fields)
         files_ = f"read_parquet({service._sql_list(live)}, union_by_name=true, hive_partitioning=false)"
-        return f"(select {names} from {service._empty_relation(table)} union all by name select * from {files_})"
+        both = f"select * from {service._empty_relation(table)} union all by name select * from {files_}"
+        return f"(select {names} from ({both}))"
 
     service._table_relation = relation
     _define_macros()
