@@ -44,14 +44,22 @@ def install() -> None:
         if not live:
             return str(service._empty_relation(table))
         # Files have the columns of their time: given-up ones are left out, gained ones are NULL.
-        names = ", ".join(f'"{field.name}"' for field in table_.schema().fields)
+        fields = table_.schema().fields
+        names = ", ".join(f'"{field.name}"' for field in fields)
+        none = ", ".join(f'cast(null as {_duckdb_type(field)}) as "{field.name}"' for field in fields)
         files_ = f"read_parquet({service._sql_list(live)}, union_by_name=true, hive_partitioning=false)"
-        both = f"select * from {service._empty_relation(table)} union all by name select * from {files_}"
+        both = f"select {none} where false union all by name select * from {files_}"
         return f"(select {names} from ({both}))"
 
     service._table_relation = relation
     _define_macros()
     _put_results_where_the_answer_says(service)
+
+
+def _duckdb_type(field: Any) -> str:
+    """Return the type by which DuckDB reads a field's Parquet column."""
+    kind = str(field.field_type)
+    return {"int": "integer", "long": "bigint", "string": "varchar"}.get(kind, kind)
 
 
 def _define_macros() -> None:
