@@ -1,7 +1,7 @@
 """Gateway to the lake: the rows of Parquet files that a publication or a listing names."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,22 @@ from pyarrow import fs
 
 from contracts.errors import StorageError
 from contracts.protocol.publication import DataFile
+from contracts.tables.first import gained_since
 from contracts.tables.table import StarTable
 
 #: Rows decoded at a time: while the server works on some, the next ones are made ready.
 BATCH_ROWS = 8_192
+
+#: Types of columns that a file may lack.
+_ARROW = {
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "string": pa.string(),
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+    "timestamp_ntz": pa.timestamp("us"),
+    "decimal(10,2)": pa.decimal128(10, 2),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,7 @@ class LakeFiles:
         Raises
         ------
         StorageError
-            When a named file cannot be read.
+            When a named file cannot be read, or lacks a column that was there when it was written.
         """
         columns = [*table.column_names, *further]
         for file in files:
@@ -65,17 +77,38 @@ class LakeFiles:
                     self.filesystem.open_input_file(f"{self.bucket}/{file.key}") as source,
                     pq.ParquetFile(source, pre_buffer=False) as parquet,
                 ):
-                    wanted = columns if batch is None else [*columns, "batch_id"]
+                    absent = _absent(table, file, {*columns} - {*parquet.schema_arrow.names})
+                    wanted = [c for c in columns if c not in absent] + ([] if batch is None else ["batch_id"])
                     for rows in parquet.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False):
                         ours = (
                             rows
                             if batch is None
                             else rows.filter(pc.equal(rows.column("batch_id"), pa.scalar(batch, pa.int32())))
                         )
-                        yield ours.select(columns)
+                        yield _with(ours, absent).select(columns)
             except (OSError, pa.ArrowInvalid) as error:
                 raise StorageError(
                     f"Lake file {file.key}, table {table.name}, cannot be read: {type(error).__name__}. Its transaction was "
                     f"rolled back; the next run tries again. If the file is gone (the lake's maintenance removes what newer files "
                     f"have replaced), rebuild the warehouse."
                 ) from error
+
+
+def _absent(table: StarTable, file: DataFile, missing: Iterable[str]) -> dict[str, pa.DataType]:
+    """Return the columns that the contract has gained since a file was written, and their types."""
+    found = {}
+    for name in missing:
+        if name not in table.column_names or not gained_since(table.name, name):
+            raise StorageError(
+                f"Lake file {file.key}, table {table.name}, has no column {name}. Its transaction was rolled back. Somebody "
+                f"else has written the file: compare it with the lake."
+            )
+        found[name] = _ARROW[table.column(name).type.spark]
+    return found
+
+
+def _with(rows: pa.RecordBatch, absent: Mapping[str, pa.DataType]) -> pa.RecordBatch:
+    """Return rows with further columns that have no value."""
+    for name, kind in absent.items():
+        rows = rows.append_column(name, pa.nulls(rows.num_rows, kind))
+    return rows
