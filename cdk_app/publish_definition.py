@@ -184,7 +184,9 @@ def _forward(parts: Parts) -> dict[str, State]:
             "Default": "Load",
         },
         "Transform": _run(parts.job_name, {}, "Load", "LoadWhatIsPublished"),
-        "Load": _invoke(parts.load_arn, plain(LoadEvent()), "$.load", {"Next": "AreKeysWanted", **_catch("Notify")}),
+        "Load": _invoke(
+            parts.load_arn, {"step": Step.LOAD.value}, "$.load", {"Next": "AreKeysWanted", **_catch("Notify")}
+        ),
         "AreKeysWanted": {
             "Type": "Choice",
             "Choices": [
@@ -207,7 +209,7 @@ def _after_a_failed_transform(parts: Parts) -> dict[str, State]:
         {"Variable": answered(_PENDING, PendingAnswer, "full_pending"), "BooleanEquals": False},
     ]
     return {
-        "LoadWhatIsPublished": _invoke(parts.load_arn, plain(LoadEvent()), "$.load", load),
+        "LoadWhatIsPublished": _invoke(parts.load_arn, {"step": Step.LOAD.value}, "$.load", load),
         following: {
             "Type": "Choice",
             "Choices": [{"And": [*none_waits, {"Or": mended}], "Next": "AskForEverything"}],
