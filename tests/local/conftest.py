@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -110,10 +111,9 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """`up --source --warehouse` over two seeded servers, after an `up` that was interrupted."""
-    directory = tmp_path_factory.mktemp("platform")
+@contextmanager
+def _over_two_servers(directory: Path) -> Iterator[Platform]:
+    """A home that is not up yet, over a seeded source and an empty warehouse."""
     servers = {
         name: PostgresServer(directory / name, password=f"secret-{name}", database=name)
         for name in ("source", "warehouse")
@@ -124,17 +124,34 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         create_schema(connection)
         seed(connection, days=10)
     platform = Platform(directory / "home", servers["source"], servers["warehouse"])
-    arguments = ("up", "--source", servers["source"].url, "--warehouse", servers["warehouse"].url)
-    interrupted = platform.start(*arguments)
-    while not (platform.home / "logs" / "cdk-bootstrap.log").exists():
-        time.sleep(0.1)
-    interrupted.send_signal(signal.SIGINT)
-    _, platform.interruption = interrupted.communicate(timeout=120)
-    platform.interruption_code = interrupted.returncode
-    platform.left_running = [p.pid for p in platform.processes("")]
-    platform.run(*arguments)
-    yield platform
-    if platform.home.exists():
-        platform.run("destroy")
-    for server in servers.values():
-        server.stop()
+    platform.up = ("up", "--source", servers["source"].url, "--warehouse", servers["warehouse"].url)
+    try:
+        yield platform
+    finally:
+        if platform.home.exists():
+            platform.run("destroy")
+        for server in servers.values():
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """`up --source --warehouse` over two seeded servers, after an `up` that was interrupted."""
+    with _over_two_servers(tmp_path_factory.mktemp("platform")) as platform:
+        interrupted = platform.start(*platform.up)
+        while not (platform.home / "logs" / "cdk-bootstrap.log").exists():
+            time.sleep(0.1)
+        interrupted.send_signal(signal.SIGINT)
+        _, platform.interruption = interrupted.communicate(timeout=120)
+        platform.interruption_code = interrupted.returncode
+        platform.left_running = [p.pid for p in platform.processes("")]
+        platform.run(*platform.up)
+        yield platform
+
+
+@pytest.fixture
+def own_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform for one test: what it deploys is not what the others expect."""
+    with _over_two_servers(tmp_path_factory.mktemp("own")) as platform:
+        platform.run(*platform.up)
+        yield platform

@@ -28,8 +28,8 @@ def columns_of(platform, table):
     return [name for (name,) in rows]
 
 
-def test_g1_a_column_that_the_contract_gains_comes_with_its_old_values_and_goes_when_asked(platform, tree):
-    arguments = ("up", "--source", platform.source.url, "--warehouse", platform.warehouse.url)
+def test_g1_a_column_that_the_contract_gains_comes_with_its_old_values_and_goes_when_asked(own_platform, tree):
+    platform = own_platform
     platform.batch()
     with psycopg.connect(platform.source.url) as connection:  # existing rows get the value without a new transaction id
         connection.execute(f"alter table sales_order add column {NEW} text default 'web'")
@@ -38,7 +38,7 @@ def test_g1_a_column_that_the_contract_gains_comes_with_its_old_values_and_goes_
 
     try:
         platform.root = tree
-        platform.run(*arguments)
+        platform.run(*platform.up)
         batch = platform.batch()
         manifest = platform.document("ingestion_bucket", f"batches/{batch['batch']:08d}.json")
         reasons = {name: table["reason"] for name, table in manifest["tables"].items() if table["reason"]}
@@ -57,7 +57,7 @@ def test_g1_a_column_that_the_contract_gains_comes_with_its_old_values_and_goes_
         platform.assert_equal()
     finally:
         platform.root = ROOT
-        platform.run(*arguments)
+        platform.run(*platform.up)
 
     # The contract gives it up: it stays in the log, and lake and warehouse keep it until somebody asks.
     platform.execute("update sales_order set units_sold = units_sold + 1 where sales_order_id = 1")
