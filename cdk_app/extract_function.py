@@ -7,7 +7,7 @@ from constructs import Construct
 from cdk_app.policy import NUMBERED, allow
 from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
-from cdk_app.storage_stack import StorageStack, bucket_arn
+from cdk_app.storage_stack import StorageStack
 from contracts.protocol.object_layout import MANIFEST_PREFIX, PUBLICATION_PREFIX
 
 
@@ -36,23 +36,18 @@ class ExtractFunction(PythonFunction):
                 "COMPRESS_PARTS": str(settings.compress_parts).lower(),
             },
         )
-        stack = cdk.Stack.of(self)
-
-        def arn(bucket: str, key: str = "") -> str:
-            return bucket_arn(stack, settings, bucket, key)
-
         allow(self.role, ["secretsmanager:GetSecretValue"], [source.secret_arn])
-        allow(self.role, ["s3:ListBucket"], [arn("ingestion"), arn("processed")])
+        allow(self.role, ["s3:ListBucket"], [self.bucket("ingestion"), self.bucket("processed")])
         allow(
             self.role,
             ["s3:GetObject"],
-            [arn("ingestion", f"{MANIFEST_PREFIX}*"), arn("processed", f"{PUBLICATION_PREFIX}*")],
+            [self.bucket("ingestion", f"{MANIFEST_PREFIX}*"), self.bucket("processed", f"{PUBLICATION_PREFIX}*")],
             wildcard=NUMBERED,
         )
         allow(
             self.role,
             ["s3:PutObject", "s3:AbortMultipartUpload"],
-            [arn("ingestion", "*")],
+            [self.bucket("ingestion", "*")],
             wildcard="Parts and manifests of every table and batch; the function may write and not delete them.",
         )
         allow(self.role, ["lambda:InvokeFunction"], [self.arn])  # to go on where it stopped

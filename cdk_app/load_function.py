@@ -7,7 +7,7 @@ from constructs import Construct
 from cdk_app.policy import NUMBERED, allow
 from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
-from cdk_app.storage_stack import StorageStack, bucket_arn
+from cdk_app.storage_stack import StorageStack
 from contracts.protocol.catalog import STAR_PREFIX
 from contracts.protocol.object_layout import LISTING_PREFIX, LOAD_PREFIX, MANIFEST_PREFIX, PUBLICATION_PREFIX
 
@@ -41,31 +41,26 @@ class LoadFunction(PythonFunction):
                 "WAREHOUSE_TLS": settings.warehouse_tls,
             },
         )
-        stack = cdk.Stack.of(self)
-
-        def arn(bucket: str, key: str = "") -> str:
-            return bucket_arn(stack, settings, bucket, key)
-
         allow(self.role, ["secretsmanager:GetSecretValue"], [warehouse.secret_arn])
-        allow(self.role, ["s3:ListBucket"], [arn("ingestion"), arn("processed")])
+        allow(self.role, ["s3:ListBucket"], [self.bucket("ingestion"), self.bucket("processed")])
         allow(
             self.role,
             ["s3:GetObject"],
             [
-                arn("ingestion", f"{MANIFEST_PREFIX}*"),
-                *[arn("processed", f"{prefix}*") for prefix in (PUBLICATION_PREFIX, LISTING_PREFIX)],
+                self.bucket("ingestion", f"{MANIFEST_PREFIX}*"),
+                *[self.bucket("processed", f"{prefix}*") for prefix in (PUBLICATION_PREFIX, LISTING_PREFIX)],
             ],
             wildcard=NUMBERED,
         )
         allow(
             self.role,
             ["s3:PutObject"],
-            [arn("processed", f"{LOAD_PREFIX}*")],
+            [self.bucket("processed", f"{LOAD_PREFIX}*")],
             wildcard="Notes of what the warehouse shows are numbered.",
         )
         allow(
             self.role,
             ["s3:GetObject"],
-            [arn("processed", f"{STAR_PREFIX}*")],
+            [self.bucket("processed", f"{STAR_PREFIX}*")],
             wildcard="Data files of the lake, named by publications and listings.",
         )

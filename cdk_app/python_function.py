@@ -9,6 +9,7 @@ from constructs import Construct
 from cdk_app.bundling import function_bundle
 from cdk_app.policy import allow
 from cdk_app.settings import Settings
+from cdk_app.storage_stack import bucket_arn
 
 
 class PythonFunction(Construct):
@@ -40,6 +41,7 @@ class PythonFunction(Construct):
         memory_mb: int,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._settings = settings
         physical = f"{settings.prefix}-{name}"
         stack = cdk.Stack.of(self)
         self.arn = stack.format_arn(
@@ -76,6 +78,10 @@ class PythonFunction(Construct):
             memory_size=memory_mb,
             environment={**environment, "POWERTOOLS_SERVICE_NAME": physical},
         )
+
+    def bucket(self, name: str, key: str = "") -> str:
+        """Return the ARN of one of the platform's buckets, or of the objects `key` in it."""
+        return bucket_arn(cdk.Stack.of(self), self._settings, name, key)
 
 
 def _retention(days: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from contracts.errors import DamagedDocumentError
+from contracts.errors import DamagedDocumentError, NewerDocumentError
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest
 from contracts.protocol.progress import newest_publication_number, next_full_batch, read_publication, whole_batches
@@ -61,7 +61,7 @@ def _transform_next(
                 return False
             publish(context(), manifest, previous, log, left_out(manifest, published, reasons))
             return True
-        except ConflictError:
+        except (ConflictError, NewerDocumentError):
             raise
         except (TransformError, DamagedDocumentError) as error:
             if isinstance(error, OvertakenError) and newest_publication_number(processed) > published:

@@ -86,7 +86,12 @@ class Tables(dict[str, T]):
         return self._absent
 
 
-def check_tables(found: Iterable[str], known: Iterable[str]) -> None:
-    """Check that a document names no table that the contract does not have."""
+def check_tables(found: Iterable[str], known: Iterable[str], first: Iterable[str]) -> None:
+    """Check that a document has the tables of the `first` contract, and none that the contract does not know.
+
+    Tables that the contract has gained since may be absent: the document may be older.
+    """
+    if missing := sorted(set(first) - set(found)):
+        raise ValueError(f"lacks tables {', '.join(missing)}")
     if unknown := sorted(set(found) - set(known)):
         raise ValueError(f"has unknown tables {', '.join(unknown)}: deploy the release that wrote it or newer")

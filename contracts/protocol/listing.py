@@ -8,6 +8,7 @@ from contracts.protocol.document import Document, Tables, check_head, check_tabl
 from contracts.protocol.object_layout import listing_key
 from contracts.protocol.publication import DataFile
 from contracts.protocol.strict_json import added
+from contracts.tables.first import FIRST_LISTED_TABLES
 from contracts.tables.lake import HISTORIES, SOURCE_DELETION
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
@@ -52,5 +53,5 @@ class Listing(Document):
         """Check the document as a whole."""
         check_head(self.batch, self.snapshot_time)
         check_time(self.listed_at)
-        check_tables(self.tables.keys(), LISTED_TABLES.keys())
+        check_tables(self.tables.keys(), LISTED_TABLES.keys(), FIRST_LISTED_TABLES)
         object.__setattr__(self, "tables", Tables(self.tables, LISTED_TABLES, ()))

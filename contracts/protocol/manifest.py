@@ -12,6 +12,7 @@ from typing import ClassVar
 from contracts.protocol.document import Document, Tables, check_head, check_tables, check_time
 from contracts.protocol.object_layout import manifest_key
 from contracts.protocol.strict_json import added
+from contracts.tables.first import FIRST_SOURCE_TABLES
 from contracts.tables.source import SOURCE_TABLES
 
 
@@ -243,7 +244,7 @@ class Manifest(Document):
             raise ValueError(f"previous is {self.previous}, expected {self.batch - 1 or None}")
         if not 1 <= self.first <= self.batch:
             raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
-        check_tables(self.tables.keys(), SOURCE_TABLES.keys())
+        check_tables(self.tables.keys(), SOURCE_TABLES.keys(), FIRST_SOURCE_TABLES)
         object.__setattr__(self, "tables", Tables(self.tables, SOURCE_TABLES, ABSENT))
         if self.is_joined and not self.unfinished and any(t.key_parts is None for t in self.tables.values()):
             raise ValueError(f"continues batch {self.first} and ends it without the key lists of all tables")

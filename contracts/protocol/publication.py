@@ -7,6 +7,7 @@ from typing import ClassVar
 from contracts.protocol.document import Document, Tables, check_head, check_tables, check_time
 from contracts.protocol.object_layout import publication_key
 from contracts.protocol.strict_json import added
+from contracts.tables.first import FIRST_LAKE_TABLES
 from contracts.tables.lake import LAKE_TABLES
 
 
@@ -167,7 +168,7 @@ class Publication(Document):
             raise ValueError("calendar has what is no range of days")
         if not 1 <= self.first <= self.batch:
             raise ValueError(f"first is {self.first}, expected 1 to {self.batch}")
-        check_tables(self.tables.keys(), LAKE_TABLES.keys())
+        check_tables(self.tables.keys(), LAKE_TABLES.keys(), FIRST_LAKE_TABLES)
         object.__setattr__(self, "tables", Tables(self.tables, LAKE_TABLES, EMPTY))
 
     @property

@@ -6,7 +6,7 @@ Each is a frozen dataclass that the strict decoder reads: `contracts.protocol.st
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from contracts.protocol.strict_json import optional
+from contracts.protocol.strict_json import is_optional, optional
 
 #: Mode of the job, and field of the state machine's input that asks for one.
 MODE = "mode"
@@ -225,6 +225,6 @@ def answered(path: str, answer: type, field: str) -> str:
         When the answer has no such field, or leaves it out when it has its default.
     """
     for known in fields(answer):
-        if known.name == field and not known.metadata.get("optional"):
+        if known.name == field and not is_optional(known):
             return f"{path}.{field}"
     raise AttributeError(f"{answer.__name__} does not always have {field}")

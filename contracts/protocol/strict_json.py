@@ -10,7 +10,6 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from contracts.errors import DamagedDocumentError, NewerDocumentError
@@ -74,9 +73,9 @@ def decode(cls: type[T], data: bytes, name: str) -> T:
         raise DamagedDocumentError(f"{error}. If it is no damage, deploy {_writer(value)}") from None
 
 
-def read(cls: type[T], value: Mapping[str, Any], name: str) -> T:
+def read(cls: type[T], value: Any, name: str) -> T:
     """Read an event or an answer, which is JSON already, as an instance of the dataclass `cls`; see `decode`."""
-    return typing.cast(T, _read(cls, dict(value), f"{name}:", FORMAT))
+    return typing.cast(T, _read(cls, value, f"{name}:", FORMAT))
 
 
 def plain(value: Any) -> dict[str, Any]:
@@ -84,8 +83,13 @@ def plain(value: Any) -> dict[str, Any]:
     return {
         f.name: _plain(getattr(value, f.name), FORMAT)
         for f in dataclasses.fields(value)
-        if not f.metadata.get(_OPTIONAL) or getattr(value, f.name) != f.default
+        if not is_optional(f) or getattr(value, f.name) != f.default
     }
+
+
+def is_optional(field: dataclasses.Field[Any]) -> bool:
+    """Tell whether an event or an answer may leave a field out."""
+    return bool(field.metadata.get(_OPTIONAL))
 
 
 class _UnknownFieldError(DamagedDocumentError):
@@ -150,7 +154,7 @@ def _read_dataclass(cls: Any, value: Any, path: str, version: int) -> Any:
     _expect(dict, value, path)
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in _fields(cls, version)}
-    if missing := sorted(n for n in fields.keys() - value.keys() if not fields[n].metadata.get(_OPTIONAL)):
+    if missing := sorted(n for n in fields.keys() - value.keys() if not is_optional(fields[n])):
         raise DamagedDocumentError(f"{path} lacks {', '.join(missing)}")
     if unknown := sorted(value.keys() - fields.keys()):
         raise _UnknownFieldError(f"{path} has unknown {', '.join(unknown)}")

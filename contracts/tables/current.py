@@ -42,10 +42,7 @@ class TableSql(ABC):
         """Return the condition that no deletion has ended a row; a day of the calendar has nothing to be deleted with."""
         if not table.source:
             return "true"
-        return (
-            f"not exists (select 1 from {self.name(SOURCE_DELETION)} d where d.source_table = '{table.source}' "
-            f"and d.source_key = {alias}.{table.key}{self._ended(table, alias)})"
-        )
+        return f"not exists ({self._deletions(table, alias, '1')})"
 
     def current(self, table: StarTable, columns: Sequence[str] = ()) -> str:
         """Return the query of a table's current rows.
@@ -78,10 +75,7 @@ class TableSql(ABC):
         if table.kind is not Kind.FACT:
             raise HistoryError(f"table {table.name} keeps no history; those that do: {', '.join(sorted(HISTORIES))}")
         key, record, columns = table.key, table.record_id, ", ".join(table.column_names)
-        deleted = (
-            f"select min(d.deleted_at) from {self.name(SOURCE_DELETION)} d where d.source_table = '{table.source}' "
-            f"and d.source_key = versions.{key}{self._ended(table, 'versions')}"
-        )
+        deleted = self._deletions(table, "versions", "min(d.deleted_at)")
         return (
             f"select {columns}, valid_from, "
             f"case when deleted_at < next_from or next_from is null then deleted_at else next_from end as valid_to, "
@@ -90,6 +84,13 @@ class TableSql(ABC):
             f"from (select f.*, case when row_number() over (partition by f.{key} order by f.{record}) = 1 "
             f"and f.created_at < f.snapshot_time then f.created_at else f.snapshot_time end as valid_from "
             f"from ({self._moments(table)}) f) versions) ended"
+        )
+
+    def _deletions(self, table: StarTable, alias: str, what: str) -> str:
+        """Return the query of `what` of the deletions ``d`` that have ended the version `alias`."""
+        return (
+            f"select {what} from {self.name(SOURCE_DELETION)} d where d.source_table = '{table.source}' "
+            f"and d.source_key = {alias}.{table.key}{self._ended(table, alias)}"
         )
 
     def _needed(self, table: StarTable, columns: Sequence[str]) -> str:

@@ -46,8 +46,28 @@ _COLUMNS = {
         "valid_to is_current"
     ),
 }
+#: Tables of the source that every manifest has, whatever release wrote it.
+FIRST_SOURCE_TABLES = frozenset(
+    [
+        "address",
+        "counterparty",
+        "currency",
+        "department",
+        "design",
+        "staff",
+        "payment_type",
+        "sales_order",
+        "purchase_order",
+        "transaction",
+        "payment",
+    ]
+)
 #: Table → its columns at that time.
 FIRST_COLUMNS: dict[str, frozenset[str]] = {table: frozenset(names.split()) for table, names in _COLUMNS.items()}
+
+#: Tables of the lake that every publication has, and those that every listing has.
+FIRST_LISTED_TABLES = frozenset({*FIRST_COLUMNS, "source_deletion"})
+FIRST_LAKE_TABLES = frozenset({*FIRST_LISTED_TABLES, "quarantine", "quarantine_row"})
 
 
 def gained_since(table: str, column: str) -> bool:

@@ -55,13 +55,13 @@ def _is_full_one_behind(ingestion: Bucket, published: int) -> bool:
 
 
 def reported_by_the_lake(ingestion: Bucket, processed: Bucket) -> tuple[int, tuple[str, ...]]:
-    """Return how many rows the newest publication holds back, and the source tables whose key lists it asks for.
+    """Return how many rows are quarantined after the newest publication, and the source tables whose key lists it asks for.
 
     Nothing is asked for while a batch waits: it may bring the lists, and asking again would only add batches to wait.
     """
     newest = newest_publication_number(processed)
     tables = read_publication(processed, newest).tables if newest else {}
-    if newest_batch_number(ingestion) > newest:
+    if _newest_batch(ingestion) > newest:
         return sum(table.quarantined for table in tables.values()), ()
     wanted = tuple(sorted(STAR_TABLES[name].source for name, table in tables.items() if table.surplus))
     return sum(table.quarantined for table in tables.values()), wanted

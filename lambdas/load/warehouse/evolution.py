@@ -17,7 +17,7 @@ from contracts.tables.lake import HISTORIES
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
 from lambdas.errors import PrivilegeError
-from lambdas.load.warehouse.ddl import add_column
+from lambdas.load.warehouse.ddl import add_column, create_table, create_versions_index
 from lambdas.load.warehouse.naming import BATCH, BESIDE, STAR_COLUMN, Naming
 
 Connection = psycopg.Connection[Any]
@@ -84,6 +84,10 @@ def evolve(naming: Naming, found: Mapping[str, Columns], known: Known) -> list[s
         The tables as they are, by the contract's names.
     """
     statements = []
+    tables_known = {table for table, _ in known}
+    for table in HISTORIES.values():
+        if table.name not in found and table.name not in tables_known:
+            statements += [create_table(naming, table), create_versions_index(naming, table, "valid_from")]
     for name, columns in found.items():
         table, known_here = _TABLES[name], {column for owner, column in known if owner == name}
         statements += [

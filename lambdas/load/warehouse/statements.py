@@ -10,7 +10,7 @@ from contracts.tables.star import DIM_DATE
 from contracts.tables.table import Kind, StarTable
 from contracts.tables.types import DATE
 from lambdas.load.warehouse.naming import BATCH_TABLE, Naming
-from lambdas.load.warehouse.views import WarehouseSql, composed
+from lambdas.load.warehouse.views import WarehouseSql
 
 #: Ranges of keys, ends included.
 Ranges = Sequence[Sequence[int]]
@@ -111,7 +111,7 @@ def current_keys(table: StarTable, naming: Naming, known: Ranges) -> sql.Compose
             key(table, "t"), naming.table(table), among(known)
         )
     return sql.SQL("select c.{} as key from ({}) c").format(
-        sql.Identifier(table.key), composed(WarehouseSql(naming).current(table, [table.key]))
+        sql.Identifier(table.key), sql.SQL(WarehouseSql(naming).current(table, [table.key]))
     )
 
 
@@ -157,9 +157,9 @@ def new_keys(table: StarTable, naming: Naming, rows: sql.Composable, first_recor
             record=sql.Identifier(table.record_id),
             table=rows,
             first=sql.Literal(first_record_id),
-            shown=composed(WarehouseSql(naming).not_deleted(table, "o")),
+            shown=sql.SQL(WarehouseSql(naming).not_deleted(table, "o")),
         )
-    shown = composed(WarehouseSql(naming).not_deleted(table, "t"))
+    shown = sql.SQL(WarehouseSql(naming).not_deleted(table, "t"))
     return sql.SQL(
         "select {value} as key from {stage} n where not exists (select 1 from {table} t where t.{key} = n.{key} and {shown})"
     ).format(value=key(table, "n"), stage=rows, table=naming.table(table), key=sql.Identifier(table.key), shown=shown)

@@ -42,19 +42,14 @@ class WarehouseSql(TableSql):
         )
 
 
-def composed(text: str) -> sql.SQL:
-    """Return what a `TableSql` has rendered as a part of a statement."""
-    return sql.SQL(text)
-
-
 def views(naming: Naming) -> dict[str, sql.SQL]:
     """Return, for each view, its name and its query."""
     rule, found = WarehouseSql(naming), {}
     for fact in FACTS:
-        found[f"current_{fact.source}"] = composed(rule.current(fact))
-        found[f"history_{fact.source}"] = composed(rule.history(fact))
+        found[f"current_{fact.source}"] = sql.SQL(rule.current(fact))
+        found[f"history_{fact.source}"] = sql.SQL(rule.history(fact))
     for name in HISTORIES:
-        found[f"history_{name.removeprefix('dim_')}"] = composed(rule.history(STAR_TABLES[name]))
+        found[f"history_{name.removeprefix('dim_')}"] = sql.SQL(rule.history(STAR_TABLES[name]))
     return found
 
 

@@ -7,7 +7,13 @@ import pytest
 
 from contracts.errors import ContractConflictError
 from contracts.tables.currencies import CURRENCY_NAMES
-from contracts.tables.first import FIRST_COLUMNS, gained_since
+from contracts.tables.first import (
+    FIRST_COLUMNS,
+    FIRST_LAKE_TABLES,
+    FIRST_LISTED_TABLES,
+    FIRST_SOURCE_TABLES,
+    gained_since,
+)
 from contracts.tables.former import former_columns
 from contracts.tables.lake import HISTORIES
 from contracts.tables.source import SOURCE_TABLES
@@ -33,6 +39,15 @@ def test_what_the_first_contract_had_is_what_the_first_golden_manifest_tells():
     assert {f"{name}.{column}" for name in stars for column in FIRST_COLUMNS[name]} == modelled_then | records
     assert gained_since("dim_staff", "parrot") and not gained_since("dim_staff", "staff_id")
     assert not gained_since("dim_courier", "courier_id")  # the table itself is new
+
+
+def test_the_tables_that_no_document_may_lack_are_those_of_the_first_golden_documents():
+    for kind, first in (
+        ("manifest-first", FIRST_SOURCE_TABLES),
+        ("publication-first", FIRST_LAKE_TABLES),
+        ("listing", FIRST_LISTED_TABLES),
+    ):
+        assert json.loads((GOLDEN / "format-1" / f"{kind}.json").read_bytes())["tables"].keys() == first
 
 
 @pytest.mark.parametrize("table", [*SOURCE_TABLES.values(), *STAR_TABLES.values()], ids=lambda t: t.name)
