@@ -5,7 +5,7 @@ import pytest
 
 from contracts.errors import ContractConflictError
 from contracts.tables.first import FIRST_COLUMNS
-from lambdas.errors import EventError, WarehouseSchemaError
+from lambdas.errors import EventError, WarehouseSchemaError, WarehouseWriteError
 from tests.support.lake import FakeLake
 
 STAFF = [(1, "Ann", "O'Keefe", "Sales", None, "a@x"), (2, "Bö", "", "Sales", "", "b"), (3, "C", "", "HR", "NULL", "c")]
@@ -118,3 +118,18 @@ def test_a_column_that_views_had_shown_is_dropped(pipeline, loaded):
     pipeline.load()
     assert pipeline.load({"step": "drop_columns", "columns": "fact_payment.note"})["dropped"] == ["fact_payment.note"]
     assert nullable(pipeline, "fact_payment.note") == []
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_history_that_the_contract_has_gained_is_created_and_one_that_is_gone_is_told(pipeline, loaded, is_known):
+    with psycopg.connect(pipeline.warehouse_url) as connection:
+        connection.execute("drop view history_staff; drop table etl.dim_staff_history")
+        if not is_known:
+            connection.execute("delete from etl.star_column where table_name = 'dim_staff_history'")
+    loaded.publish({"dim_staff": STAFF[:1]})
+    if is_known:
+        with pytest.raises(WarehouseWriteError, match="UndefinedTable"):
+            pipeline.load()
+    else:
+        assert pipeline.load()["loaded"] == [2]
+        assert pipeline.warehouse("select count(*) from history_staff") == [(0,)]

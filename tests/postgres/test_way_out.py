@@ -70,6 +70,11 @@ def test_an_event_that_asks_for_something_else_is_explained(pipeline, read):
     assert pipeline.keys(pipeline.ingestion) == []
 
 
+def test_an_event_with_an_unknown_field_is_refused(pipeline):
+    with pytest.raises(EventError, match="The event: has unknown keyz"):
+        pipeline.extract(keyz="all")
+
+
 @pytest.mark.parametrize("request_", [{"keys": "all"}, {"read": "everything"}], ids=["keys", "read"])
 def test_what_was_asked_for_and_lost_with_the_race_is_tried_again(pipeline, monkeypatch, request_):
     pipeline.extract()
@@ -155,6 +160,7 @@ def test_g3_a_damaged_manifest_does_not_keep_everything_from_being_read(pipeline
     if number == 2:
         with pytest.raises(DamagedDocumentError, match=r"00000002\.json: not JSON"):
             pipeline.extract()
+        assert pipeline.load()["wanted"] == 0  # what is published is loaded meanwhile, and nothing else is asked for
     answer = pipeline.extract(read="everything")
     assert (answer["batch"], answer["reason"]) == (3, "everything was asked for")
     manifest = pipeline.document(pipeline.ingestion, "batches/00000003.json")
