@@ -2,12 +2,10 @@
 
 import contextlib
 import errno
-import fcntl
 import json
 import re
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from contracts.protocol.steps import COLUMNS, FROM, INTO, MODE, TO, Mode
 from local.errors import LocalError
 from local.home import ROOT, Home
 
@@ -57,7 +56,7 @@ def up(
     options = Options(source, warehouse, warehouse_schema, warehouse_purchase_orders, ledger_schema, size)
     place = Home(home)
     check_databases(options)
-    with _exclusive(place), console.status("starting") as status:
+    with place.exclusive(), console.status("starting") as status:
         try:
             platform = bring_up(place, options, lambda message: status.update(message))
         except BaseException:
@@ -174,7 +173,7 @@ def maintain(home: HomeOption = DEFAULT_HOME) -> None:
     from local.batches import run_machine
 
     with _status("maintaining the lake", quiet=False):
-        run_machine(Home(home).platform(), {"mode": "maintain"})
+        run_machine(Home(home).platform(), {MODE: Mode.MAINTAIN})
     out.print("The lake's files are compacted; snapshots past their days are gone.")
 
 
@@ -189,7 +188,7 @@ def replay(
     from local.batches import run_machine
 
     with _status("replaying", quiet=False):
-        run_machine(Home(home).platform(), {"from": first, "to": last, "into": into})
+        run_machine(Home(home).platform(), {FROM: first, TO: last, INTO: into})
     out.print(f"Batches {first} to {last} are in {into}; query them with --database {into}.", highlight=False)
 
 
@@ -205,7 +204,7 @@ def rebuild(
 
     platform = Home(home).platform()
     with _status("rebuilding the warehouse", quiet=False):
-        run_machine(platform, {"mode": "take_over" if take_over else "rebuild"})
+        run_machine(platform, {MODE: Mode.TAKE_OVER if take_over else Mode.REBUILD})
     out.print(f"The warehouse is rebuilt and shows batch {loaded_batch(platform)}.", highlight=False)
 
 
@@ -218,7 +217,7 @@ def drop_columns(
     from local.batches import run_machine
 
     with _status("dropping", quiet=False):
-        run_machine(Home(home).platform(), {"mode": "drop_columns", "columns": ",".join(columns)})
+        run_machine(Home(home).platform(), {MODE: Mode.DROP_COLUMNS, COLUMNS: ",".join(columns)})
     out.print(f"Lake and warehouse have {', '.join(columns)} no more.", highlight=False)
 
 
@@ -229,7 +228,7 @@ def down(home: HomeOption = DEFAULT_HOME) -> None:
 
     place = Home(home)
     if place.directory.exists():
-        with _exclusive(place), console.status("stopping"):
+        with place.exclusive(), console.status("stopping"):
             take_down(place)
 
 
@@ -240,7 +239,7 @@ def destroy(home: HomeOption = DEFAULT_HOME) -> None:
 
     place = Home(home)
     if place.directory.exists():
-        with _exclusive(place), console.status("destroying") as shown:
+        with place.exclusive(), console.status("destroying") as shown:
             tear_down(place, lambda message: shown.update(message))
 
 
@@ -251,18 +250,6 @@ def demo(directory: Annotated[Path, typer.Option(help="Where the report goes.")]
 
     if not run_demo(directory, out):
         raise LocalError("Not every proof held; see the table above.")
-
-
-@contextlib.contextmanager
-def _exclusive(home: Home) -> Iterator[None]:
-    """Let one command at a time start or stop a platform."""
-    home.directory.mkdir(parents=True, exist_ok=True)
-    with (home.directory / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LocalError(f"Another command starts or stops {home.directory}. Wait until it has ended.") from None
-        yield
 
 
 def _status(text: str, quiet: bool) -> contextlib.AbstractContextManager[Any]:

@@ -1,12 +1,15 @@
 """The directory of one local platform: everything it writes lies in it."""
 
+import contextlib
+import fcntl
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local.errors import PlatformDownError
+from local.errors import LocalError, PlatformDownError
 
 #: The repository: code, node_modules and the cache of downloads.
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,3 +68,22 @@ class Home:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             json.dump(content, stream, indent=2)
         os.replace(scratch, file)
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Let one command at a time start or stop the platform.
+
+        Raises
+        ------
+        LocalError
+            When another one is at it.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LocalError(
+                    f"Another command starts or stops {self.directory}. Wait until it has ended."
+                ) from None
+            yield

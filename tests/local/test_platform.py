@@ -293,7 +293,7 @@ def test_a_broken_source_is_explained_and_the_next_run_goes_on(platform, break_i
     platform.assert_equal()
 
 
-def test_g8_a_row_that_cannot_be_shown_is_held_back_alone_and_flows_when_it_is_mended(platform):
+def test_g8_a_row_that_fails_a_check_is_quarantined_alone_and_passes_when_it_is_mended(platform):
     platform.execute("update sales_order set agreed_delivery_date = '2024-02-30' where sales_order_id = 11")
     platform.execute("update sales_order set units_sold = units_sold + 1 where sales_order_id = 12")
     assert platform.batch()["tables"]["fact_sales_order"]["updated"] == 1

@@ -1,10 +1,13 @@
 """A column is an edit of the contract: the deployed platform of before takes it in, and gives it up when asked to."""
 
 import json
+from datetime import datetime
 
 import psycopg
 import pytest
 
+from contracts.tables.current import LakeSql
+from contracts.tables.star import FACT_SALES_ORDER
 from local.home import ROOT
 from tests.support.grown import grown
 
@@ -19,6 +22,28 @@ def tree(tmp_path):
 def athena(platform, statement, **options):
     arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
     return json.loads(platform.run("query", statement, "--format", "json", *arguments).out)
+
+
+def spans(rows):
+    """Return, by record id, from when to when each version held, to the millisecond."""
+    return {
+        row["sales_record_id"]: tuple(
+            None if row[name] is None else datetime.fromisoformat(str(row[name])).isoformat(timespec="milliseconds")
+            for name in ("valid_from", "valid_to")
+        )
+        for row in rows
+    }
+
+
+def assert_histories_agree(platform):
+    """The lake's history through Athena is the warehouse's: one rule, two systems."""
+    columns = "sales_record_id, valid_from, valid_to"
+    lake = LakeSql(raw_database=platform.description["raw_database"]).history(FACT_SALES_ORDER)
+    expected = platform.in_warehouse(f"select {columns} from history_sales_order")
+    found = athena(platform, f"select {columns} from ({lake}) h")
+    names = columns.split(", ")
+    assert spans(found) == spans(dict(zip(names, row, strict=True)) for row in expected)
+    assert any(to for _, to in spans(found).values())
 
 
 def columns_of(platform, table):
@@ -66,6 +91,7 @@ def test_g1_a_column_that_the_contract_gains_comes_with_its_old_values_and_goes_
     assert NEW in manifest["tables"]["sales_order"]["columns"]
     assert NEW in columns_of(platform, "fact_sales_order") and NEW not in columns_of(platform, "current_sales_order")
     platform.assert_equal()
+    assert_histories_agree(platform)
     still = platform.run("drop-columns", "fact_sales_order.unit_price", code=1)
     assert "the contract still has fact_sales_order.unit_price" in still.err
     platform.run("drop-columns", f"fact_sales_order.{NEW}")

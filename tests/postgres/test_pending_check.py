@@ -31,7 +31,7 @@ def _pending(pipeline):
     return pipeline.load({"step": "check_pending"})
 
 
-def test_the_survey_tells_of_a_full_batch_behind_the_first_pending_one(pipeline, lake):
+def test_the_pending_check_tells_of_a_full_batch_behind_the_first_pending_one(pipeline, lake):
     assert _pending(pipeline) == {"batches": 1, "published": 1, "untransformed": 0, "full_pending": False}
     _put(pipeline, manifest(2))  # the first pending one is full itself: nothing is behind it
     assert _pending(pipeline) == {"batches": 2, "published": 1, "untransformed": 1, "full_pending": False}

@@ -208,7 +208,7 @@ def test_g9_rows_of_a_file_are_read_a_few_at_a_time_and_files_one_after_the_othe
         next(read)
 
 
-def test_the_survey_looks_at_s3_only(pipeline, lake):
+def test_the_pending_check_looks_at_s3_only(pipeline, lake):
     lake.publish({"dim_staff": STAFF})
     pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=manifest_key(2), Body=manifest(2).to_json())
     pipeline.servers.client("secretsmanager").put_secret_value(

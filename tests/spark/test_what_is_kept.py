@@ -26,7 +26,7 @@ def _later(monkeypatch, days):
 
 
 @pytest.mark.parametrize("mended", [True, False])
-def test_g8_rows_are_held_back_and_flow_after_maintenance(pipeline, spark, mended):
+def test_g8_rows_are_quarantined_and_pass_after_maintenance(pipeline, spark, mended):
     pipeline.run(spark)
     _deliver(pipeline, 1, "soon")
     pipeline.run(spark)
@@ -44,7 +44,7 @@ def test_g8_rows_are_held_back_and_flow_after_maintenance(pipeline, spark, mende
     pipeline.assert_equal()
 
 
-def test_g8_rows_are_held_back_after_two_sundays_of_the_default(pipeline, spark, monkeypatch):
+def test_g8_rows_are_quarantined_after_two_sundays_of_the_default(pipeline, spark, monkeypatch):
     pipeline.run(spark)
     for text in ("soon", "2024-05-05"):
         _deliver(pipeline, 1, text)
