@@ -68,7 +68,7 @@ class CatalogStack(cdk.Stack):
         cdk.CfnOutput(self, "RawDatabase", value=settings.raw_database)
 
     def _batches(self, database: str) -> glue.CfnTable:
-        """Show what the manifests say of whole batches: histories take from it when a batch's snapshot was taken."""
+        """Show what the manifests say: histories take from it when a batch's snapshot was taken."""
         column = glue.CfnTable.ColumnProperty
         return glue.CfnTable(
             self,

@@ -2,11 +2,13 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from aws_cdk.assertions import Match
 
+from contracts.protocol.manifest import Manifest
 from contracts.tables.source import SOURCE_TABLES
 
 
@@ -230,7 +232,8 @@ def test_the_log_can_be_queried_as_eleven_raw_tables(prod):
     tables = _resources(prod, "AWS::Glue::Table").values()
     inputs = {t["Properties"]["TableInput"]["Name"]: t["Properties"]["TableInput"] for t in tables}
     batches = inputs.pop("batch")
-    assert {"batch", "snapshot_time", "time_zone"} <= {c["Name"] for c in batches["StorageDescriptor"]["Columns"]}
+    names = {c["Name"] for c in batches["StorageDescriptor"]["Columns"]}
+    assert {"batch", "snapshot_time", "time_zone"} <= names <= {field.name for field in fields(Manifest)}
 
     assert set(inputs) == set(SOURCE_TABLES)
     for name, table in inputs.items():
