@@ -38,6 +38,15 @@ class TableSql(ABC):
     def _moments(self, table: StarTable) -> str:
         """Return the query of a fact's versions as ``f``, with ``snapshot_time`` and ``created_at`` in UTC."""
 
+    @abstractmethod
+    def days(self, later: str, earlier: str) -> str:
+        """Return how many days there are from one date to another, as an integer."""
+
+    @property
+    @abstractmethod
+    def today(self) -> str:
+        """The day that it is in UTC."""
+
     def not_deleted(self, table: StarTable, alias: str) -> str:
         """Return the condition that no deletion has ended a row; a day of the calendar has nothing to be deleted with."""
         if not table.source:
@@ -125,6 +134,15 @@ class LakeSql(TableSql):
     def name(self, table: StarTable) -> str:
         """Return a table's name."""
         return f"{self.database}.{table.name}" if self.database else table.name
+
+    def days(self, later: str, earlier: str) -> str:
+        """Return how many days there are from one date to another, as an integer."""
+        return f"cast(date_diff('day', {earlier}, {later}) as integer)"
+
+    @property
+    def today(self) -> str:
+        """The day that it is in UTC: Athena's sessions know no other zone."""
+        return "current_date"
 
     def _ended(self, table: StarTable, alias: str) -> str:
         return f" and d.batch_id >= {alias}.batch_id"

@@ -31,10 +31,17 @@ class DataType:
     warehouse: str
     quicksight: str
 
+    @property
+    def presto(self) -> str:
+        """The type as Athena's own SQL calls it: that of a view's column."""
+        return {"int": "integer", "string": "varchar", "timestamp": "timestamp(6)"}.get(self.athena, self.athena)
+
 
 INTEGER = DataType("integer", ("integer", "smallint"), "int", "int", "integer", "INTEGER")
 BIGINT = DataType("bigint", ("bigint", "integer", "smallint"), "bigint", "bigint", "bigint", "INTEGER")
 MONEY = DataType("numeric(10,2)", ("numeric(10,2)",), "decimal(10,2)", "decimal(10,2)", "numeric(10,2)", "DECIMAL")
+#: A sum of money, of one currency.
+AMOUNT = DataType("numeric(38,2)", (), "decimal(38,2)", "decimal(38,2)", "numeric(38,2)", "DECIMAL")
 TEXT = DataType("text", ("text", "character varying", "character"), "string", "string", "varchar", "STRING")
 ENUM = DataType("enum", ("enum", "text", "character varying"), "string", "string", "varchar", "STRING")
 #: A currency by its ISO 4217 code; nothing in the source guarantees that it is one.

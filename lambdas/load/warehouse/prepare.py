@@ -16,7 +16,7 @@ from lambdas.load.warehouse.evolution import Columns, apply, evolve, found_colum
 from lambdas.load.warehouse.ledger import Ledger
 from lambdas.load.warehouse.migrations import Migration, create_list_of_migrations, migrations
 from lambdas.load.warehouse.naming import MIGRATION, Naming
-from lambdas.load.warehouse.views import digest, views
+from lambdas.load.warehouse.views import comments, digest, views
 
 Connection = psycopg.Connection[Any]
 #: Spellings of a wanted type that take each of its values, or refuse it loudly: nothing is cut off in silence.
@@ -204,7 +204,7 @@ def _outdated_views(connection: Connection, naming: Naming) -> dict[str, sql.SQL
     return {
         name: query
         for name, query in views(naming).items()
-        if digest(query.as_string(connection)) not in (found.get(name) or "")
+        if digest(name, query.as_string(connection)) not in (found.get(name) or "")
     }
 
 
@@ -218,8 +218,8 @@ def _show_views(connection: Connection, naming: Naming) -> None:
         except errors.InvalidTableDefinition:  # its columns have changed
             connection.execute(sql.SQL("drop view {}").format(view))
             connection.execute(sql.SQL("create view {} as ").format(view) + query)
-        comment = f"Made by the totesys data platform ({digest(query.as_string(connection))})."
-        connection.execute(sql.SQL("comment on view {} is {}").format(view, sql.Literal(comment)))
+        for comment in comments(name, view, query.as_string(connection)):
+            connection.execute(comment)
 
 
 def _ensure_schema(connection: Connection, name: str) -> None:

@@ -1,14 +1,14 @@
-"""The warehouse's views: current rows, and versions with the time for which they held."""
+"""The warehouse's views: the contract's, in PostgreSQL's words."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from contracts.tables.current import TableSql
-from contracts.tables.lake import HISTORIES
-from contracts.tables.star import FACTS, STAR_TABLES
 from contracts.tables.table import Kind, StarTable
+from contracts.tables.views import VIEWS
 from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, Naming
 
 
@@ -21,6 +21,15 @@ class WarehouseSql(TableSql):
     def name(self, table: StarTable) -> str:
         """Return a table's name, quoted."""
         return self.naming.table(table).as_string(None)
+
+    def days(self, later: str, earlier: str) -> str:
+        """Return how many days there are from one date to another, as an integer."""
+        return f"({later} - {earlier})"
+
+    @property
+    def today(self) -> str:
+        """The day that it is in UTC."""
+        return "(now() at time zone 'UTC')::date"
 
     def _ended(self, table: StarTable, alias: str) -> str:
         return f" and d.last_record_id >= {alias}.{table.record_id}" if table.kind is Kind.FACT else ""
@@ -44,15 +53,22 @@ class WarehouseSql(TableSql):
 
 def views(naming: Naming) -> dict[str, sql.SQL]:
     """Return, for each view, its name and its query."""
-    rule, found = WarehouseSql(naming), {}
-    for fact in FACTS:
-        found[f"current_{fact.source}"] = sql.SQL(rule.current(fact))
-        found[f"history_{fact.source}"] = sql.SQL(rule.history(fact))
-    for name in HISTORIES:
-        found[f"history_{name.removeprefix('dim_')}"] = sql.SQL(rule.history(STAR_TABLES[name]))
-    return found
+    rule = WarehouseSql(naming)
+    return {name: sql.SQL(view.query(rule)) for name, view in VIEWS.items()}
 
 
-def digest(query: str) -> str:
+def comments(name: str, view: sql.Identifier, query: str) -> Iterator[sql.Composed]:
+    """Yield the statements that say what a view and its columns are."""
+    text = f"{VIEWS[name].description} Made by the totesys data platform ({digest(name, query)})."
+    yield sql.SQL("comment on view {} is {}").format(view, sql.Literal(text))
+    for column in VIEWS[name].columns:
+        yield sql.SQL("comment on column {}.{} is {}").format(
+            view, sql.Identifier(column.name), sql.Literal(column.description)
+        )
+
+
+def digest(name: str, query: str) -> str:
     """Return what tells one definition of a view from another; it stands in the view's comment."""
-    return hashlib.sha256(query.encode()).hexdigest()[:16]
+    view = VIEWS[name]
+    said = [view.description, *(f"{column.name} {column.description}" for column in view.columns)]
+    return hashlib.sha256("\n".join([query, *said]).encode()).hexdigest()[:16]

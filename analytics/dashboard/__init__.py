@@ -1,0 +1,1 @@
+"""The dashboard: described once, shown by Quick Sight, by a live page and by a file."""
