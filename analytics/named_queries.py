@@ -1,19 +1,17 @@
-"""The named queries: one file each under ``queries/``, whose first line is the question that it answers.
+"""The named queries: one file each under ``queries/<group>/``, whose first line is the question that it answers.
 
-A query takes what is current, and histories, from the one place where that is decided: ``{current_payment}`` stands for the
-query of the current rows of the fact that comes from the source table ``payment``, ``{history_payment}`` for its versions, and
-``{history_staff}`` for those of a dimension.
+They ask the views of the catalog. One with question marks has a second line with an example of its parameters; Athena keeps it
+as a prepared statement as well.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.tables.current import LakeSql
-from contracts.tables.lake import HISTORIES
-from contracts.tables.star import FACTS, STAR_TABLES
-
 QUERIES = Path(__file__).parent / "queries"
+#: The group whose queries are about the platform itself: they run in the raw database, the others in the lake's.
+OPERATIONS = "operations"
+_EXAMPLE = "-- Example: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +20,38 @@ class NamedQuery:
 
     Attributes
     ----------
-    name
-        That of its file.
+    group, name
+        Directory and name of its file.
     question
         What it answers.
+    database
+        In which it is to be run.
     statement
-        SQL for Athena, to be run in the lake's database.
+        SQL for Athena.
+    example
+        Values of its parameters as Athena's SQL, separated by commas, or "" when it has none.
     """
 
+    group: str
     name: str
     question: str
+    database: str
     statement: str
+    example: str
 
 
-def named_queries(raw_database: str) -> Iterator[NamedQuery]:
-    """Yield every named query, in the order of their names."""
-    parts = _parts(LakeSql(raw_database=raw_database))
-    for file in sorted(QUERIES.glob("*.sql")):
+def named_queries(database: str, raw_database: str) -> Iterator[NamedQuery]:
+    """Yield every named query, in the order of groups and names."""
+    for file in sorted(QUERIES.glob("*/*.sql")):
         text = file.read_text("utf-8")
-        question = text.partition("\n")[0].removeprefix("-- ")
-        yield NamedQuery(file.stem, question, text.format_map(parts))
-
-
-def _parts(lake: LakeSql) -> dict[str, str]:
-    current = {f"current_{fact.source}": lake.current(fact) for fact in FACTS}
-    histories = {f"history_{fact.source}": lake.history(fact) for fact in FACTS}
-    histories |= {f"history_{name.removeprefix('dim_')}": lake.history(STAR_TABLES[name]) for name in HISTORIES}
-    return {name: f"({query})" for name, query in (current | histories).items()}
+        question, _, rest = text.partition("\n")
+        second, _, statement = rest.partition("\n")
+        is_example = second.startswith(_EXAMPLE)
+        yield NamedQuery(
+            file.parent.name,
+            file.stem,
+            question.removeprefix("-- "),
+            raw_database if file.parent.name == OPERATIONS else database,
+            statement if is_example else rest,
+            second.removeprefix(_EXAMPLE) if is_example else "",
+        )

@@ -1,4 +1,4 @@
-"""The Glue Data Catalog: the lake's database, and the immutable CSV log as tables."""
+"""The Glue Data Catalog: the lake's database and its views, the immutable CSV log and the documents as tables."""
 
 from typing import Any
 
@@ -6,33 +6,23 @@ import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
+from analytics.sync_history import DOCUMENTS, DocumentTable
+from analytics.views import CatalogView, catalog_views
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
 from contracts.protocol.catalog import location
-from contracts.protocol.object_layout import MANIFEST_PREFIX
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import SourceTable
 
 #: Partitions are projected from this day on; nothing was extracted before.
 FIRST_DAY = "2022-11-03"
-#: What the table of batches shows of a manifest: name, type and meaning.
-_BATCH_COLUMNS = (
-    ("batch", "int", "Number of the manifest."),
-    ("first", "int", "Number of the manifest that the batch begins with."),
-    ("reason", "string", "Why everything was read, or empty."),
-    ("horizon", "bigint", "Transaction id below which every transaction had ended."),
-    ("snapshot_time", "string", "When the snapshot was taken, by the source's clock, ISO 8601 in UTC."),
-    ("extracted_at", "string", "The same by the extraction's clock."),
-    ("time_zone", "string", "Zone in which the source writes timestamps without one."),
-    ("lake", "string", "Name of the lake."),
-)
 
 
 class CatalogStack(cdk.Stack):
     """The databases ``totesys`` and ``totesys_raw``.
 
     The job creates and evolves the lake's Iceberg tables, because an update by CloudFormation breaks
-    them; the raw tables are plain external tables, and CloudFormation owns them. Their columns are
+    them; views, the raw tables and the documents' tables are CloudFormation's. Columns of raw tables are
     text, as the CSV has them, and their partitions are projected from ``extracted_date``.
     """
 
@@ -41,7 +31,7 @@ class CatalogStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, construct_id, description="totesys: Glue Data Catalog", **kwargs)
         self._bucket = storage.ingestion.bucket_name
-        glue.CfnDatabase(
+        lake = glue.CfnDatabase(
             self,
             "Lake",
             catalog_id=self.account,
@@ -63,31 +53,60 @@ class CatalogStack(cdk.Stack):
         )
         for table in SOURCE_TABLES.values():
             self._raw_table(table, settings.raw_database).add_resource_dependency(raw)
-        self._batches(settings.raw_database).add_resource_dependency(raw)
+        places = {"ingestion": self._bucket, "processed": storage.processed.bucket_name}
+        for documents in DOCUMENTS:
+            shown = self._documents(documents, settings.raw_database, places[documents.bucket])
+            shown.add_resource_dependency(raw)
+        for view in catalog_views(settings.database, settings.raw_database):
+            made = self._view(view)
+            for owner in (lake, raw):
+                made.add_resource_dependency(owner)
         cdk.CfnOutput(self, "Database", value=settings.database)
         cdk.CfnOutput(self, "RawDatabase", value=settings.raw_database)
 
-    def _batches(self, database: str) -> glue.CfnTable:
-        """Show what the manifests say: histories take from it when a batch's snapshot was taken."""
+    def _documents(self, documents: DocumentTable, database: str, bucket: str) -> glue.CfnTable:
+        """Show documents of one kind: histories take from the manifests when a batch's snapshot was taken."""
         column = glue.CfnTable.ColumnProperty
         return glue.CfnTable(
             self,
-            "RawBatch",
+            f"Raw{''.join(word.capitalize() for word in documents.name.split('_'))}",
             catalog_id=self.account,
             database_name=database,
             table_input=glue.CfnTable.TableInputProperty(
-                name="batch",
-                description="One row a manifest.",
+                name=documents.name,
+                description=documents.description,
                 table_type="EXTERNAL_TABLE",
                 parameters={"classification": "json"},
                 storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                    location=f"s3://{self._bucket}/{MANIFEST_PREFIX}",
+                    location=f"s3://{bucket}/{documents.prefix}",
                     input_format="org.apache.hadoop.mapred.TextInputFormat",
                     output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
                     serde_info=glue.CfnTable.SerdeInfoProperty(
                         serialization_library="org.openx.data.jsonserde.JsonSerDe"
                     ),
-                    columns=[column(name=name, type=kind, comment=text) for name, kind, text in _BATCH_COLUMNS],
+                    columns=[column(name=name, type=kind, comment=text) for name, kind, text in documents.columns],
+                ),
+            ),
+        )
+
+    def _view(self, view: CatalogView) -> glue.CfnTable:
+        """Make a view as Athena itself would with CREATE VIEW."""
+        column = glue.CfnTable.ColumnProperty
+        return glue.CfnTable(
+            self,
+            f"View{''.join(word.capitalize() for word in view.name.split('_'))}",
+            catalog_id=self.account,
+            database_name=view.database,
+            table_input=glue.CfnTable.TableInputProperty(
+                name=view.name,
+                description=view.description,
+                table_type="VIRTUAL_VIEW",
+                parameters={"presto_view": "true", "comment": view.description},
+                view_original_text=view.original_text,
+                view_expanded_text="/* Presto View */",
+                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+                    columns=[column(name=c.name, type=c.type.athena, comment=c.description) for c in view.columns],
+                    serde_info=glue.CfnTable.SerdeInfoProperty(),
                 ),
             ),
         )

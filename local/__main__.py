@@ -129,6 +129,7 @@ def query(
     ] = None,
 ) -> None:
     """Query the lake through Athena."""
+    from local.query import print_frame
     from local.query import query as run_query
 
     if format not in ("table", "csv", "json"):
@@ -139,29 +140,42 @@ def query(
     elif format == "json":
         print(frame.to_json(orient="records", date_format="iso", default_handler=str))
     else:
-        table = Table(*map(str, frame.columns))
-        for row in frame.itertuples(index=False):
-            table.add_row(*("" if value is None else str(value) for value in row))
-        out.print(table)
+        print_frame(frame)
 
 
 @app.command()
 def simulate(
-    days: Annotated[int, typer.Option(min=1, help="Business days.")] = 1, home: HomeOption = DEFAULT_HOME
+    days: Annotated[int | None, typer.Option(min=1, help="Business days; 1 unless set.")] = None,
+    home: HomeOption = DEFAULT_HOME,
+    live: Annotated[
+        bool, typer.Option("--live", help="Go on until Ctrl-C, and move batches, as the schedules would.")
+    ] = False,
+    per_minute: Annotated[
+        int | None, typer.Option(min=1, max=1200, help="With --live: orders and changes a minute; 30 unless set.")
+    ] = None,
 ) -> None:
     """Let business happen in the embedded source."""
     import psycopg
 
+    from local.live import live as go_on
     from local.simulator.day import business_day
 
+    if live and days is not None:
+        raise LocalError("--live goes on until Ctrl-C: leave out --days.")
+    if per_minute is not None and not live:
+        raise LocalError("--per-minute says how fast --live goes: add --live.")
     place = Home(home)
     platform = place.platform()
     if place.state().get("source"):
         raise LocalError(
             "The source of this platform is not ours: --source was given. Only an embedded one is simulated."
         )
+    if live:
+        out.print("Business goes on, and batches with it, until Ctrl-C.", highlight=False)
+        go_on(platform, per_minute or 30, lambda text: out.print(text, highlight=False, soft_wrap=True))
+        return
     with psycopg.connect(platform["source_url"]) as connection:
-        for _ in range(days):
+        for _ in range(days or 1):
             happened = business_day(connection)
             connection.commit()
             out.print(", ".join(f"{count} {what}" for what, count in happened.items()), highlight=False)
@@ -241,6 +255,30 @@ def destroy(home: HomeOption = DEFAULT_HOME) -> None:
     if place.directory.exists():
         with place.exclusive(), console.status("destroying") as shown:
             tear_down(place, lambda message: shown.update(message))
+
+
+@app.command()
+def dashboard(
+    home: HomeOption = DEFAULT_HOME,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 8501,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser of this machine.")] = False,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="DIR", help="Write a page and pictures into DIR instead.")
+    ] = None,
+) -> None:
+    """Show the figures of the warehouse as a page that moves by itself, or write them as a file."""
+    from local.dashboard.server import HOST, serve
+
+    if file is not None:
+        from local.dashboard.file import write_dashboard
+
+        with _status("writing the dashboard", quiet=False):
+            written = write_dashboard(Home(home), file)
+        for path in written:
+            out.print(str(path), highlight=False, soft_wrap=True)
+        return
+    out.print(f"The dashboard: http://{HOST}:{port} (Ctrl-C ends it)", highlight=False)
+    serve(Home(home), port, open_browser=open_browser)
 
 
 @app.command()

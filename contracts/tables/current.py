@@ -157,11 +157,15 @@ class LakeSql(TableSql):
         )
 
     def _moments(self, table: StarTable) -> str:
-        snapshot = "cast(replace(substr(b.snapshot_time, 1, 26), 'T', ' ') as timestamp(6))"
         written = "cast(cast(f.created_date as varchar) || ' ' || f.created_time as timestamp(6))"
         zone = "coalesce(nullif(b.time_zone, ''), 'UTC')"
         return (
-            f"select {self._all(table)}, {snapshot} as snapshot_time, "
+            f"select {self._all(table)}, {stored_moment('b.snapshot_time')} as snapshot_time, "
             f"cast(at_timezone(with_timezone({written}, {zone}), 'UTC') as timestamp(6)) as created_at "
             f"from {self.name(table)} f join {self.raw_database}.batch b on b.batch = f.batch_id"
         )
+
+
+def stored_moment(text: str) -> str:
+    """Return Athena's SQL of the moment, UTC, that a document has as text: NULL where the text is empty."""
+    return f"cast(replace(substr(nullif({text}, ''), 1, 26), 'T', ' ') as timestamp(6))"

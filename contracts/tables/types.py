@@ -48,6 +48,8 @@ ENUM = DataType("enum", ("enum", "text", "character varying"), "string", "string
 CURRENCY_CODE = DataType(
     "ISO 4217 code", ("character varying", "text", "character"), "string", "string", "varchar", "STRING"
 )
+#: Seconds and their fractions: never money.
+DOUBLE = DataType("double", (), "double", "double", "double precision", "DECIMAL")
 BOOLEAN = DataType("boolean", ("boolean",), "boolean", "boolean", "boolean", "BOOLEAN")
 DATE = DataType("date", ("date",), "date", "date", "date", "DATETIME")
 #: An ISO ``yyyy-mm-dd`` date that the source keeps as text; nothing there guarantees that it is one.

@@ -5,9 +5,10 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.tables.ledger import ledger_of
 from contracts.tls import TlsMode
 from lambdas.load.warehouse.limits import Limits
-from lambdas.load.warehouse.naming import Naming, ledger_of
+from lambdas.load.warehouse.naming import Naming
 
 
 class LoadSettings(BaseSettings):

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from local.emulator import quicksight
+
 Handler = dict[str, Callable[..., Any]]
 
 
@@ -13,13 +15,10 @@ def install() -> None:
 
     handlers = provisioners._RESOURCE_HANDLERS
     handlers["AWS::Athena::NamedQuery"] = _named_query()
+    handlers["AWS::Athena::PreparedStatement"] = _prepared_statement()
     handlers["AWS::Glue::SecurityConfiguration"] = _security_configuration()
-    for kind, operation, id_key, resource in (
-        ("DataSource", "CreateDataSource", "DataSourceId", "datasource"),
-        ("DataSet", "CreateDataSet", "DataSetId", "dataset"),
-        ("Dashboard", "CreateDashboard", "DashboardId", "dashboard"),
-    ):
-        handlers[f"AWS::QuickSight::{kind}"] = _quicksight(provisioners, operation, id_key, resource)
+    for kind in quicksight.ARNS:
+        handlers[f"AWS::QuickSight::{kind}"] = _quicksight(provisioners, kind)
     handlers["AWS::SecretsManager::Secret"] = _secret(handlers["AWS::SecretsManager::Secret"])
 
 
@@ -35,6 +34,21 @@ def _named_query() -> Handler:
     return {"create": create, "delete": lambda pid, props: athena._delete_named_query({"NamedQueryId": pid})}
 
 
+def _prepared_statement() -> Handler:
+    import ministack.services.athena as athena
+
+    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
+        del logical_id, stack_name
+        athena._create_prepared_statement(props)
+        return f"{props['WorkGroup']}|{props['StatementName']}", {}
+
+    def delete(pid: str, props: dict[str, Any]) -> Any:
+        workgroup, _, name = pid.partition("|")
+        return athena._delete_prepared_statement({"WorkGroup": workgroup, "StatementName": name})
+
+    return {"create": create, "delete": delete}
+
+
 def _security_configuration() -> Handler:
     import ministack.services.glue as glue
 
@@ -46,22 +60,16 @@ def _security_configuration() -> Handler:
     return {"create": create, "delete": lambda pid, props: glue._delete_security_configuration({"Name": pid})}
 
 
-def _quicksight(provisioners: Any, operation: str, id_key: str, resource: str) -> Handler:
+def _quicksight(provisioners: Any, kind: str) -> Handler:
     """Check the body as AWS would, by the service's own model, and remember nothing."""
-    import botocore.session
-    from botocore.validate import ParamValidator
-
-    shape = botocore.session.get_session().get_service_model("quicksight").operation_model(operation).input_shape
 
     def create(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
         del logical_id, stack_name
-        report = ParamValidator().validate(props, shape)
-        if report.has_errors():
-            raise ValueError(report.generate_report())
+        if told := quicksight.problems(kind, props):
+            raise ValueError(told)
         place = f"{provisioners.get_region()}:{provisioners.get_account_id()}"
-        return f"{props['AwsAccountId']}|{props[id_key]}", {
-            "Arn": f"arn:aws:quicksight:{place}:{resource}/{props[id_key]}"
-        }
+        arn = f"arn:aws:quicksight:{place}:{quicksight.ARNS[kind].format(**quicksight.as_request(kind, props))}"
+        return f"{props['AwsAccountId']}|{arn.rpartition('/')[2]}", {"Arn": arn}
 
     return {"create": create, "delete": lambda pid, props: None}
 

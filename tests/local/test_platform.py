@@ -366,16 +366,6 @@ def test_the_immutable_log_is_queried_too(platform):
     assert int(out.split()[1]) == platform.execute("select count(*) from sales_order")[0][0]
 
 
-def test_every_deployed_named_query_runs(platform):
-    athena = client(platform.description, "athena")
-    ids = athena.list_named_queries(WorkGroup=platform.description["workgroup"])["NamedQueryIds"]
-    queries = [athena.get_named_query(NamedQueryId=id)["NamedQuery"] for id in ids]
-    assert {q["Name"] for q in queries} == {file.stem for file in (ROOT / "analytics" / "queries").glob("*.sql")}
-    for found in queries:
-        _question, statement = found["QueryString"].split("\n", 1)  # an argument beginning with -- is an option
-        assert platform.run("query", statement, "--format", "csv").out.strip()
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -478,8 +468,3 @@ def test_the_demonstration_holds_beside_another_platform(platform, tmp_path):
         assert {"extract", "transform", "load"} <= set(batch["seconds"])
         assert all({"rows_read", "inserted", "updated"} == set(t) for t in batch["tables"].values())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.json"]
-
-
-def test_z_destroy_leaves_nothing(platform):
-    platform.run("destroy")
-    assert not platform.home.exists() and platform.processes("") == []

@@ -5,36 +5,21 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from contracts.tables.lake import HISTORIES, SOURCE_DELETION
+from contracts.tables.ledger import BATCH as BATCH
+from contracts.tables.ledger import BATCH_TABLE as BATCH_TABLE
 from contracts.tables.star import FACT_PURCHASE_ORDERS
 from contracts.tables.table import StarTable
 
-#: Tables of the ledger's schema: what was loaded, whose it is, and what the lake keeps beside its star tables.
-BATCH, BATCH_TABLE, OWNER, MIGRATION, VERIFICATION, REBUILD_FILE, STAR_COLUMN = (
-    "batch",
-    "batch_table",
+#: Further tables of the ledger's schema: whose it is, how it was made, and how far checks and rebuilds have come.
+OWNER, MIGRATION, VERIFICATION, REBUILD_FILE, STAR_COLUMN = (
     "owner",
     "migration",
     "verification",
     "rebuild_file",
     "star_column",
 )
-#: Schema of the ledger of a warehouse whose star tables stand in ``public``.
-_LEDGER = "etl"
 #: What the ledger's schema has of the lake's tables.
 BESIDE = {SOURCE_DELETION.name, *(table.name for table in HISTORIES.values())}
-
-
-def ledger_of(schema: str) -> str:
-    """Return the schema of the ledger that goes with the star tables in `schema`, where no setting names another.
-
-    So warehouses in several schemas of one database have a ledger each.
-
-    Examples
-    --------
-    >>> ledger_of("public"), ledger_of("dev")
-    ('etl', 'etl_dev')
-    """
-    return _LEDGER if schema == "public" else f"{_LEDGER}_{schema}"
 
 
 @dataclass(frozen=True, slots=True)
