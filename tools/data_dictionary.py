@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable
 
+from analytics.sync_history import DOCUMENTS, DocumentTable, SyncView, sync_views
+from contracts.tables.current import LakeSql
 from contracts.tables.lake import LAKE_TABLES, LINEAGE
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import Column, Kind, Reading, SourceTable, StarTable
+from contracts.tables.views import VIEWS, View
 
 _INTRODUCTION = """# Data dictionary
 
@@ -19,6 +22,8 @@ def render() -> str:
     star = [_star(table) for table in STAR_TABLES.values()]
     beside = [_star(table) for name, table in LAKE_TABLES.items() if name not in STAR_TABLES]
     source = [_source(table) for table in SOURCE_TABLES.values()]
+    views = [_view(view) for view in VIEWS.values()]
+    history = [_documents(documents) for documents in DOCUMENTS] + [_view(view) for view in sync_views(LakeSql("", ""))]
     return "\n".join(
         [
             _INTRODUCTION,
@@ -27,6 +32,10 @@ def render() -> str:
             *star,
             "## Beside them in the lake\n\nThe warehouse has the histories and `source_deletion` in its schema `etl`.\n",
             *beside,
+            "## The views\n\nIn the lake and in the warehouse.\n",
+            *views,
+            "## The history of synchronisation\n\nIn the raw database: what the documents in S3 say.\n",
+            *history,
             "## The source tables\n\nAs `totesys` has them, and as the CSV log in the raw database keeps them.\n",
             *source,
         ]
@@ -60,6 +69,16 @@ def _source(table: SourceTable) -> str:
             _columns(table.columns, "type", lambda c: c.type.name),
         ]
     )
+
+
+def _view(view: View | SyncView) -> str:
+    return f"### {view.name}\n\n{view.description}\n\n{_columns(view.columns, 'lake / warehouse type', _both)}"
+
+
+def _documents(documents: DocumentTable) -> str:
+    rows = [f"| `{name}` | {kind.replace('|', '')} | {said} |" for name, kind, said in documents.columns]
+    head = ["| column | type | description |", "|---|---|---|"]
+    return "\n".join([f"### {documents.name}\n\n{documents.description}\n", *head, *rows, ""])
 
 
 def _both(column: Column) -> str:

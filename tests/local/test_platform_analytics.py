@@ -6,7 +6,8 @@ The platform is the one of `test_platform`, after all that has been done to it.
 import json
 import time
 from collections import Counter
-from datetime import date
+from datetime import datetime
+from datetime import time as time_of_day
 from decimal import Decimal
 
 import pandas as pd
@@ -29,6 +30,7 @@ CHANGED, DELETED, HELD = 21, (22, 23), 24
 @pytest.fixture(scope="module")
 def lived(platform):
     """The platform after a day with silent updates, changes, deletions and rows that are held."""
+    platform.batch()
     with psycopg.connect(platform.source.url) as connection:
         business_day(connection, seed=7)
         connection.execute("update sales_order set units_sold = 11 where sales_order_id = %s", (CHANGED,))
@@ -77,8 +79,10 @@ def _text(value):
         return None
     if isinstance(value, float | Decimal):
         return f"{Decimal(str(value)):.4f}"
-    if isinstance(value, date):
-        return value.isoformat()[:10]
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "milliseconds")
+    if isinstance(value, time_of_day):
+        return value.isoformat("milliseconds")
     return str(value)
 
 
