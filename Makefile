@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo check test stress bench-extract bench-transform bench-load model year many-batches load-faults format lint types unit synth deploy golden dictionary warehouse-script lock clean
+.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults format lint types unit synth deploy golden dictionary warehouse-script lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -37,11 +37,14 @@ $(VENV)/.ready: requirements.lock package-lock.json lambdas/extract/requirements
 demo: setup ## run the whole platform on this machine and prove the outcome
 	$(PY) -m local demo
 
+dashboard: setup ## write build/dashboard: a page that needs nothing, and pictures, of a running platform (HOME_DIR=.local)
+	$(PY) -m local dashboard --file build/dashboard --home $(or $(HOME_DIR),.local)
+
 check: setup format-check lint types unit ## format, lint, types and unit tests: under 2 minutes
 
 test: setup ## everything: the checks, and every test up to the deployed platform
 	$(MAKE) --no-print-directory format-check lint types
-	$(PY) -m pytest --cov --cov-report=term --cov-fail-under=90
+	$(PY) -m tools.run_tests
 
 format: setup ## format the code
 	$(VENV)/bin/ruff format $(CODE)

@@ -28,7 +28,14 @@ def build(app: cdk.App, settings: Settings) -> None:
     pipeline = PipelineStack(app, f"{prefix}-pipeline", env=env, settings=settings, storage=storage)
     pipeline.add_stack_dependency(catalog)
     AlertingStack(app, f"{prefix}-alerting", env=env, settings=settings, storage=storage, pipeline=pipeline)
-    analytics = AnalyticsStack(app, f"{prefix}-analytics", env=env, settings=settings, storage=storage)
+    analytics = AnalyticsStack(
+        app,
+        f"{prefix}-analytics",
+        env=env,
+        settings=settings,
+        storage=storage,
+        warehouse_secret=pipeline.warehouse_secret,
+    )
     analytics.add_stack_dependency(catalog)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     cdk.Tags.of(app).add("application", "totesys")

@@ -24,6 +24,8 @@ class PipelineStack(cdk.Stack):
         The functions.
     publish
         The state machine.
+    warehouse_secret
+        The secret with the warehouse's connection details.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class PipelineStack(cdk.Stack):
         removal = cdk.RemovalPolicy.RETAIN if settings.keep_data else cdk.RemovalPolicy.DESTROY
         source = DatabaseSecret(self, "Source", name=f"{settings.prefix}/source", removal=removal).secret
         warehouse = DatabaseSecret(self, "Warehouse", name=f"{settings.prefix}/warehouse", removal=removal).secret
+        self.warehouse_secret = warehouse
         self.extract = ExtractFunction(self, "Extract", settings=settings, storage=storage, source=source)
         self.load = LoadFunction(self, "Load", settings=settings, storage=storage, warehouse=warehouse)
         job = TransformJob(self, "Transform", settings=settings, storage=storage)

@@ -6,10 +6,19 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from contracts.tables.ledger import ledger_of
 from contracts.tls import TlsMode
 
 #: AWS Glue 5.1 is Spark 3.5.6, Python 3.11, Java 17 and Iceberg 1.10; the laptop runs the same Spark.
 GLUE_VERSION = "5.1"
+#: How often Quick Sight makes a whole copy anew. It knows 15 and 30 minutes only for incremental refreshes, which read no row of
+#: before a window of days, although it may have been changed or deleted.
+REFRESH_MINUTES = (60, 1440)
+
+
+def _quicksight_arn(kind: str) -> str:
+    """Return the pattern of ARNs of one kind."""
+    return rf"^arn:aws[a-z-]*:quicksight:[a-z0-9-]+:\d{{12}}:{kind}/.+$"
 
 
 class SettingsError(Exception):
@@ -66,6 +75,20 @@ class Settings(BaseModel):
         confirmed stay for as long as it takes.
     quicksight_principal
         ARN of the Quick Sight user or group that owns the dashboard; without it there is none.
+    quicksight_readers
+        ARN of a Quick Sight group that may look at the dashboard, and at nothing else.
+    quicksight_source
+        Whether the dashboard's figures come from the lake, through Athena, or from the warehouse.
+    quicksight_warehouse_host, quicksight_warehouse_port, quicksight_warehouse_database
+        Where Quick Sight finds the warehouse. The secret has them too, but it is filled after the deployment.
+    quicksight_vpc_connection
+        ARN of the Quick Sight VPC connection to the warehouse; without it Quick Sight reaches it from outside.
+    quicksight_mode
+        Whether each look asks the source (``direct``), or a copy in Quick Sight's memory (``spice``).
+    quicksight_refresh_minutes
+        How often such a copy is made anew: every hour or every day. Quick Sight knows shorter times only for parts of a copy.
+    quicksight_row_level_data_set
+        ARN of a Quick Sight data set with rules of who sees which rows; without it everybody sees all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,6 +122,15 @@ class Settings(BaseModel):
     snapshot_days: int = Field(default=7, ge=1, le=365)
     log_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
     quicksight_principal: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:quicksight:")
+    quicksight_readers: str | None = Field(default=None, pattern=_quicksight_arn("group"))
+    quicksight_source: Literal["lake", "warehouse"] = "lake"
+    quicksight_warehouse_host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.-]+$", max_length=256)
+    quicksight_warehouse_port: int = Field(default=5432, ge=1, le=65535)
+    quicksight_warehouse_database: str | None = Field(default=None, min_length=1, max_length=128)
+    quicksight_vpc_connection: str | None = Field(default=None, pattern=_quicksight_arn("vpcConnection"))
+    quicksight_mode: Literal["direct", "spice"] = "direct"
+    quicksight_refresh_minutes: int = 60
+    quicksight_row_level_data_set: str | None = Field(default=None, pattern=_quicksight_arn("dataset"))
 
     @field_validator("alarm_email")
     @classmethod
@@ -107,10 +139,27 @@ class Settings(BaseModel):
             raise ValueError("is not an e-mail address")
         return value
 
+    @field_validator("quicksight_refresh_minutes")
+    @classmethod
+    def _is_offered(cls, value: int) -> int:
+        if value not in REFRESH_MINUTES:
+            offered = " or ".join(map(str, REFRESH_MINUTES))
+            raise ValueError(f"is not {offered}: Quick Sight refreshes a whole data set every hour or every day")
+        return value
+
     @model_validator(mode="after")
     def _two_keys(self) -> "Settings":
         if not self.keep_data and self.confirm_destroy != self.environment:
             raise ValueError(f"keep_data is off: set confirm_destroy to {self.environment!r} as well, or keep the data")
+        return self
+
+    @model_validator(mode="after")
+    def _warehouse_is_found(self) -> "Settings":
+        missing = [
+            name for name in ("quicksight_warehouse_host", "quicksight_warehouse_database") if not getattr(self, name)
+        ]
+        if self.quicksight_source == "warehouse" and missing:
+            raise ValueError(f"quicksight_source is warehouse: set {' and '.join(missing)} as well")
         return self
 
     @property
@@ -127,6 +176,11 @@ class Settings(BaseModel):
     def raw_database(self) -> str:
         """Glue database of the immutable CSV log."""
         return f"{self.database}_raw"
+
+    @property
+    def ledger(self) -> str:
+        """Schema of the ledger in the warehouse."""
+        return self.ledger_schema or ledger_of(self.warehouse_schema)
 
 
 def read_settings(context: Mapping[str, Any], environments: Mapping[str, Any]) -> Settings:

@@ -4,9 +4,10 @@ import argparse
 
 from psycopg import sql
 
+from contracts.tables.ledger import ledger_of
 from contracts.tables.star import FACT_PURCHASE_ORDERS, STAR_TABLES
 from lambdas.load.warehouse.ddl import create_star
-from lambdas.load.warehouse.naming import Naming, ledger_of
+from lambdas.load.warehouse.naming import Naming
 
 ROLE = "totesys_load"
 _INTRODUCTION = f"""-- The star tables, and the least that the load needs.

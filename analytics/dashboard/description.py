@@ -155,6 +155,11 @@ class Page:
     visuals: tuple[Visual, ...]
     filters: tuple[str, ...] = ()
 
+    @property
+    def shown(self) -> tuple[Kpi | Visual, ...]:
+        """All that it shows, in reading order."""
+        return (*self.kpis, *self.visuals)
+
 
 CURRENCY, COUNTERPARTY = "currency_code", "counterparty_legal_name"
 #: The currency that is chosen before anybody chooses.

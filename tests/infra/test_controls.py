@@ -2,14 +2,13 @@
 
 import json
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from aws_cdk.assertions import Match
 
-from contracts.protocol.manifest import Manifest
 from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.views import VIEWS
 
 
 def _resources(templates, kind):
@@ -231,9 +230,10 @@ def test_alarms_are_mailed_and_texted_to_whom_the_settings_name(synthesise, prod
 def test_the_log_can_be_queried_as_eleven_raw_tables(prod):
     tables = _resources(prod, "AWS::Glue::Table").values()
     inputs = {t["Properties"]["TableInput"]["Name"]: t["Properties"]["TableInput"] for t in tables}
-    batches = inputs.pop("batch")
-    names = {c["Name"] for c in batches["StorageDescriptor"]["Columns"]}
-    assert {"batch", "snapshot_time", "time_zone"} <= names <= {field.name for field in fields(Manifest)}
+    tables = {name: table for name, table in inputs.items() if table["TableType"] == "EXTERNAL_TABLE"}
+    documents = {name: tables.pop(name) for name in ("batch", "publication", "load_note")}
+    assert {d["Parameters"]["classification"] for d in documents.values()} == {"json"}
+    inputs = tables
 
     assert set(inputs) == set(SOURCE_TABLES)
     for name, table in inputs.items():
@@ -243,11 +243,18 @@ def test_the_log_can_be_queried_as_eleven_raw_tables(prod):
 
 
 def test_the_lakes_tables_belong_to_the_job(prod):
-    """CloudFormation would break them with an update: it owns the raw database's tables and no other."""
+    """CloudFormation would break them with an update: in the lake it owns views, and tables in the raw database only."""
     databases = _resources(prod, "AWS::Glue::Database").values()
     assert sorted(d["Properties"]["DatabaseInput"]["Name"] for d in databases) == ["totesys", "totesys_raw"]
     tables = _resources(prod, "AWS::Glue::Table").values()
-    assert {table["Properties"]["DatabaseName"] for table in tables} == {"totesys_raw"}
+    external = [t for t in tables if t["Properties"]["TableInput"]["TableType"] == "EXTERNAL_TABLE"]
+    assert {table["Properties"]["DatabaseName"] for table in external} == {"totesys_raw"}
+    views = {t["Properties"]["TableInput"]["Name"]: t["Properties"] for t in tables if t not in external}
+    assert set(views) == {*VIEWS, "batch_table", "publication_table", "quarantined"}
+    assert {views[name]["DatabaseName"] for name in VIEWS} == {"totesys"}
+    for view in views.values():
+        assert view["TableInput"]["Parameters"]["presto_view"] == "true"
+        assert all(column["Comment"] for column in view["TableInput"]["StorageDescriptor"]["Columns"])
 
 
 def test_the_workgroup_is_enforced_and_limited(prod):
@@ -266,17 +273,20 @@ def test_there_is_no_dashboard_without_a_principal(prod):
     assert not _resources(prod, "AWS::QuickSight::Dashboard")
 
 
-def test_the_dashboard_shows_every_star(synthesise):
-    principal = "arn:aws:quicksight:eu-west-2:111111111111:group/default/analysts"
-    analytics = synthesise(quicksight_principal=principal)["analytics"]
-    (dashboard,) = analytics.find_resources("AWS::QuickSight::Dashboard").values()
-    sheets = dashboard["Properties"]["Definition"]["Sheets"]
-    assert [sheet["Name"] for sheet in sheets] == ["Sales", "Purchases", "Payments"]
-    assert all(len(sheet["Visuals"]) == 3 for sheet in sheets)
-    assert len(analytics.find_resources("AWS::QuickSight::DataSet")) == 3
-    for kind in ("DataSource", "DataSet", "Dashboard"):
-        for resource in analytics.find_resources(f"AWS::QuickSight::{kind}").values():
-            assert resource["Properties"]["Permissions"][0]["Principal"] == principal
+def test_the_dashboard_reaches_the_warehouse_by_the_secret_of_the_load(synthesise):
+    """All else of the dashboard is in test_quicksight.py."""
+    templates = synthesise(
+        quicksight_principal="arn:aws:quicksight:eu-west-2:111111111111:group/default/analysts",
+        quicksight_source="warehouse",
+        quicksight_warehouse_host="warehouse.example.com",
+        quicksight_warehouse_database="star",
+    )
+    (source,) = templates["analytics"].find_resources("AWS::QuickSight::DataSource").values()
+    asked = source["Properties"]["Credentials"]["SecretArn"]["Fn::ImportValue"]
+    outputs = templates["pipeline"].to_json()["Outputs"].values()
+    (given,) = (output["Value"]["Ref"] for output in outputs if output.get("Export", {}).get("Name") == asked)
+    secret = templates["pipeline"].to_json()["Resources"][given]
+    assert secret["Properties"]["Name"] == "totesys-prod/warehouse"
 
 
 def test_two_syntheses_are_equal(synthesise):

@@ -4,8 +4,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from contracts.tables.ledger import ledger_of
 from lambdas.errors import PrivilegeError, WarehouseSchemaError
-from lambdas.load.warehouse.naming import Naming, ledger_of
+from lambdas.load.warehouse.naming import Naming
 from tests.support.lake import FakeLake
 from tests.support.publications import dump, publish_some, use_warehouse
 from tools.warehouse_script import render
