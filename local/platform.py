@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from contracts.protocol.catalog import location
-from lambdas.load.warehouse.naming import ledger_of
+from contracts.tables.ledger import ledger_of
 from local.errors import LocalError
 from local.home import Home
 from local.servers.cdk import Cdk

@@ -55,9 +55,7 @@ def print_frame(frame: "pd.DataFrame") -> None:
     columns = [frame[name] if frame.columns.is_unique else frame.iloc[:, n] for n, name in enumerate(frame.columns)]
     for name, values in zip(frame.columns, columns, strict=True):
         known = values.dropna()
-        is_figure = len(known) > 0 and all(
-            isinstance(v, Number) and not isinstance(v, bool) for v in known
-        )
+        is_figure = len(known) > 0 and all(isinstance(v, Number) and not isinstance(v, bool) for v in known)
         table.add_column(escape(str(name)), justify="right" if is_figure else "left", no_wrap=True)
     for row in zip(*columns, strict=True):
         table.add_row(*("" if pd.isna(value) else escape(str(value)) for value in row))

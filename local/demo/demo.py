@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local import batches
+from local.dashboard.file import INDEX, write_dashboard
 from local.demo import oracle
 from local.home import Home
 from local.platform import Options, destroy, up
@@ -187,7 +188,7 @@ class Demo:
 
 
 def run_demo(directory: Path, console: Console) -> bool:
-    """Run the demonstration, write ``report.json`` into `directory`, and take everything down.
+    """Run the demonstration, write ``report.json`` and ``dashboard/`` into `directory`, and take everything down.
 
     Returns
     -------
@@ -204,10 +205,27 @@ def run_demo(directory: Path, console: Console) -> bool:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "report.json").write_text(json.dumps(demo.report(), indent=2) + "\n", "utf-8")
         demo.show()
+        dashboard = _dashboard(home, directory / "dashboard", console) if demo.batches else ""
         with console.status("taking everything down"):
             destroy(home, _nothing)
-    console.print(f"{time.monotonic() - started:.0f} s; report: {directory / 'report.json'}", highlight=False)
+    console.print(
+        f"{time.monotonic() - started:.0f} s; report: {directory / 'report.json'}{dashboard}",
+        highlight=False,
+        soft_wrap=True,
+    )
     return bool(demo.proofs) and all(demo.proofs.values())
+
+
+def _dashboard(home: Home, directory: Path, console: Console) -> str:
+    """Write the dashboard of what the demonstration did; return where it lies. What it proves does not hang on a picture."""
+    with console.status("drawing the dashboard"):
+        try:
+            write_dashboard(home, directory)
+        except Exception as error:
+            text = (str(error) or type(error).__name__).splitlines()[0]
+            console.print(f"The dashboard is not complete: {text}", style="yellow", highlight=False, markup=False)
+    index = directory / INDEX
+    return f"; dashboard: {index}" if index.exists() else ""
 
 
 def _insert_order(connection: psycopg.Connection[Any]) -> int:

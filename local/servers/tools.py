@@ -1,6 +1,7 @@
 """The tools that the platform needs, found on the machine or taken from packages: Java, Node, Iceberg."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -102,17 +103,29 @@ def cdk_command() -> list[str]:
     """
     script = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if not script.exists():
-        install_cdk()
+        install_packages()
     return [str(supported_node()), str(script)]
 
 
-def install_cdk() -> None:
-    """Install what package-lock.json pins, with the npm of the machine's or the wheel's Node."""
+def install_packages() -> None:
+    """Install what package-lock.json pins, the CDK CLI and a browser, with the npm of the machine's or the wheel's Node.
+
+    Raises
+    ------
+    ToolMissingError
+        With npm's own message.
+    """
     npm = wheel_root() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(supported_node()), str(npm), "ci", "--no-audit", "--no-fund", "--cache", str(CACHE / "npm")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ToolMissingError(f"npm ci, which installs the CDK CLI, failed:\n{done.stderr}")
+        raise ToolMissingError(f"npm ci, which installs the CDK CLI and a browser, failed:\n{done.stderr}")
+
+
+def missing_packages() -> list[str]:
+    """Return the packages of package.json that are not installed."""
+    wanted = json.loads((ROOT / "package.json").read_text("utf-8"))["devDependencies"]
+    return [name for name in wanted if not (ROOT / "node_modules" / name / "package.json").exists()]
 
 
 def prepare() -> None:
@@ -120,6 +133,8 @@ def prepare() -> None:
     java_home()
     iceberg_jars()
     cdk_command()
+    if missing_packages():
+        install_packages()
 
 
 if __name__ == "__main__":

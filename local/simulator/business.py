@@ -72,8 +72,8 @@ def seed(
     weekdays = [d for d in dates(people.SEEDED_AT.date() + timedelta(days=1), days) if d.weekday() < 5]
     end = datetime.combine(people.SEEDED_AT.date() + timedelta(days=days), time(19))
     for _ in range(5):
-        _sale(ledger, draw, people.SEEDED_AT, end)
-        _purchase(ledger, draw, people.SEEDED_AT, end)
+        record_sale(ledger, draw, people.SEEDED_AT, end)
+        record_purchase(ledger, draw, people.SEEDED_AT, end)
     per_day = orders / max(1, len(weekdays)) if orders is not None else SALES_A_DAY
     due = 0.0
     for day in weekdays:
@@ -128,7 +128,7 @@ def day_of_orders(
         if kind == "design":
             _design(ledger, draw, moment)
         else:
-            (_sale if kind == "sale" else _purchase)(ledger, draw, moment, until)
+            (record_sale if kind == "sale" else record_purchase)(ledger, draw, moment, until)
 
 
 def _design(ledger: Ledger, draw: random.Random, stamp: datetime) -> None:
@@ -139,7 +139,8 @@ def _design(ledger: Ledger, draw: random.Random, stamp: datetime) -> None:
     ledger.add("design", ledger.designs, stamp, name, place, file, stamp)
 
 
-def _sale(ledger: Ledger, draw: random.Random, stamp: datetime, until: datetime | None) -> None:
+def record_sale(ledger: Ledger, draw: random.Random, stamp: datetime, until: datetime | None) -> None:
+    """Remember a sale with its transaction and payment, which is paid when it is due until `until`."""
     ledger.sales += 1
     units, price = draw.randint(1_000, 100_000), Decimal(draw.randint(200, 400)) / 100
     # fmt: off
@@ -152,7 +153,8 @@ def _sale(ledger: Ledger, draw: random.Random, stamp: datetime, until: datetime 
     _pay(ledger, draw, stamp, common, ("SALE", ledger.sales, None), 1, units * price, until)
 
 
-def _purchase(ledger: Ledger, draw: random.Random, stamp: datetime, until: datetime | None) -> None:
+def record_purchase(ledger: Ledger, draw: random.Random, stamp: datetime, until: datetime | None) -> None:
+    """Remember a purchase with its transaction and payment, which is paid when it is due until `until`."""
     ledger.purchases += 1
     quantity, price = draw.randint(1, 999), Decimal(draw.randint(332, 99907)) / 100
     code = "".join(draw.choices(string.ascii_uppercase + string.digits, k=3)) + f"{ledger.purchases % 10_000:04d}"

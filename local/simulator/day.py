@@ -18,7 +18,7 @@ def business_day(connection: psycopg.Connection[Any], *, seed: int | None = None
     dict
         ``paid``, ``sales``, ``purchases``, ``designs`` and ``silent`` updates.
     """
-    ledger = _standing(connection)
+    ledger = standing(connection)
     last = one(connection, "select max(created_at)::date from sales_order")
     day = next(d for d in dates(last + timedelta(days=1), 7) if d.weekday() < 5)
     draw = random.Random(seed if seed is not None else day.toordinal())  # noqa: S311 - a simulation
@@ -63,7 +63,9 @@ def silent_updates(connection: psycopg.Connection[Any], draw: random.Random, cou
     return done
 
 
-def _standing(connection: psycopg.Connection[Any]) -> Ledger:
+def standing(connection: psycopg.Connection[Any]) -> Ledger:
+    """Return where the source's sequences stand."""
+
     def top(table: str) -> int:
         return int(one(connection, f"select coalesce(max({table}_id), 0) from {table}"))  # noqa: S608 - own constants
 

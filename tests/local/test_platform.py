@@ -467,4 +467,6 @@ def test_the_demonstration_holds_beside_another_platform(platform, tmp_path):
     for batch in report["batches"]:
         assert {"extract", "transform", "load"} <= set(batch["seconds"])
         assert all({"rows_read", "inserted", "updated"} == set(t) for t in batch["tables"].values())
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["dashboard", "report.json"]
+    written = sorted(p.name for p in (tmp_path / "dashboard").iterdir())
+    assert written == ["dashboard-dark.png", "dashboard.png", "index.html"]
