@@ -20,6 +20,14 @@ os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file together where several processes run them, and those of the shared platform in their order."""
+    for item in items:
+        shared = item.path.parent.name == "local" and item.path.name.startswith("test_platform")
+        item.add_marker(pytest.mark.xdist_group("platform" if shared else item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture
 def sample_manifest():
     return manifest(1)

@@ -144,9 +144,11 @@ def test_g5_a_lost_row_rolls_the_batch_back():
 def test_views_are_named_after_the_source():
     names = list(views(Naming("public", "etl")))
     facts = [
-        f"{kind}_{source}" for source in ("sales_order", "purchase_order", "payment") for kind in ("current", "history")
+        f"{kind}_{source}" for kind in ("current", "history") for source in ("sales_order", "purchase_order", "payment")
     ]
-    assert names == [*facts, "history_staff", "history_design", "history_counterparty", "history_location"]
+    dimensions = ["history_staff", "history_design", "history_counterparty", "history_location"]
+    marts = ["sales_by_day", "purchases_by_day", "payments_by_day", "payment_ageing", "order_to_payment"]
+    assert names == [*facts, *dimensions, *marts]
 
 
 def test_the_script_that_prepares_a_warehouse_is_the_one_in_the_documents():
