@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from pyspark.sql import SparkSession
+from xdist.scheduler import LoadScopeScheduling
 
 from local.spark.jvm import spark_environment
 from local.spark.settings import write_spark_defaults
@@ -20,12 +22,16 @@ os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together where several processes run them, and those of the shared platform in their order."""
-    for item in items:
-        shared = item.path.parent.name == "local" and item.path.name.startswith("test_platform")
-        item.add_marker(pytest.mark.xdist_group("platform" if shared else item.nodeid.partition("::")[0]))
+class _ByFile(LoadScopeScheduling):
+    """Tests of a file stay together where several processes run them; those of the shared platform too, in their order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "platform" if file.startswith("tests/local/test_platform") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
+    return _ByFile(config, log)
 
 
 @pytest.fixture
