@@ -2,6 +2,7 @@
 
 import asyncio
 from contextvars import ContextVar
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,13 @@ def install() -> None:
 
 def _answer(found: Result, names: dict[str, str]) -> dict[str, Any]:
     types = [names.get(kind.upper().split("(")[0].strip(), "varchar") for kind in found.types]
-    return {"columns": found.columns, "column_types": types, "rows": [list(row) for row in found.rows]}
+    return {"columns": found.columns, "column_types": types, "rows": [[_shown(v) for v in row] for row in found.rows]}
+
+
+def _shown(value: Any) -> Any:
+    """Write a moment as Athena does, with all its digits: a reader could not tell the type of a column of both spellings."""
+    is_moment = isinstance(value, datetime) and value.tzinfo is None
+    return value.isoformat(" ", "microseconds") if is_moment else value
 
 
 def _put_results_where_the_answer_says(service: Any) -> None:

@@ -9,6 +9,7 @@ from analytics.views import catalog_views
 from contracts.tables.source import SOURCE_TABLES
 from local.emulator.athena.engine import Engine
 from local.emulator.athena.relations import duckdb_type
+from local.emulator.athena.service import _answer
 from local.emulator.athena.statement import QueryError, prepared
 from local.home import ROOT
 
@@ -126,6 +127,15 @@ def test_an_error_is_about_the_statement_as_it_was_written(engine, statement, me
 def test_columns_have_the_names_that_athena_gives_them(engine):
     result = engine.run("select 1 as Foo, count(*), 'x', max(batch) as m from batch_table", RAW)
     assert result.columns == ["Foo", "_col1", "_col2", "m"]
+
+
+def test_moments_are_written_alike_whether_or_not_they_have_a_fraction(engine):
+    moments = "timestamp '2024-01-01 09:00:00', timestamp '2024-01-01 09:00:00.5'"
+    found = engine.run(f"select m, cast(m as date) as d from unnest(array[{moments}]) as t (m) order by m", RAW)
+    assert [row[0] for row in _answer(found, {})["rows"]] == [
+        "2024-01-01 09:00:00.000000",
+        "2024-01-01 09:00:00.500000",
+    ]
 
 
 def test_parameters_take_the_place_of_question_marks_in_order(engine):
