@@ -29,6 +29,14 @@ VARIANTS = {"light": ("light", 1280), "dark": ("dark", 1280), "narrow": ("light"
 #: Every chart of the page has marks.
 DRAWN = """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].every(
     chart => chart.querySelector('.mark-rect path, .mark-line path'))"""
+#: Whether a page shows all that it has, and nothing of another one. It never rests: it looks for a newer batch each second.
+COMPLETE = """([title, figures, charts]) => {
+    const count = selector => document.querySelectorAll(selector).length;
+    const captions = [...document.querySelectorAll('[data-testid=stCaptionContainer]')];
+    const empty = captions.filter(caption => caption.innerText.trim() === 'Nothing to show.').length;
+    return document.querySelector('h1')?.innerText === title && count('[data-testid=stMetricValue]') === figures
+        && count('[data-testid=stVegaLiteChart]') + empty === charts;
+}"""
 #: The numbers of each page, asked of the source in plain SQL.
 OF_SOURCE = {
     "Sales": "select sum(units_sold * unit_price), count(*), sum(units_sold) from sales_order join currency using (currency_id)",
@@ -108,11 +116,12 @@ class Visitor:
             page.wait_for_function("title => document.querySelector('h1')?.innerText === title", arg=title)
             if narrow:
                 page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
-        self.settle()
+        self.settle(title)
 
-    def settle(self):
-        """Wait until the script has run and every chart is drawn."""
-        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    def settle(self, title=PAGES[0].title):
+        """Wait until a page is complete and every chart is drawn."""
+        (shown,) = (page for page in PAGES if page.title == title)
+        self.page.wait_for_function(COMPLETE, arg=[title, len(shown.kpis), len(shown.visuals)])
         self.page.wait_for_function(DRAWN)
 
     def figures(self):
@@ -180,6 +189,7 @@ def test_every_page_is_drawn_without_an_error_or_a_foreign_request_and_is_access
             visitor.page.screenshot(path=SCREENSHOTS / f"{page.id}-{variant}.png")
             visitor.page.set_viewport_size({"width": width, "height": 900})
         assert (visitor.errors, visitor.foreign) == ([], [])
+        visitor.page.close()
 
 
 def test_a_batch_moves_the_page_by_itself_figures_are_the_sources_and_a_filter_changes_them(platform, dashboard, visit):
@@ -198,7 +208,7 @@ def test_a_batch_moves_the_page_by_itself_figures_are_the_sources_and_a_filter_c
 
     for title in ("Purchases", "Payments", "Sales"):
         visitor.go_to(title)
-        assert visitor.figures() == expected(platform, title)
+        assert visitor.wait_for(expected(platform, title))
     page.get_by_role("radio", name="USD").click()
     assert visitor.wait_for(expected(platform, "Sales", "USD"))
     ((last, name),) = platform.execute(
