@@ -8,7 +8,8 @@ from contracts.tables.lake import LAKE_TABLES, LINEAGE
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import Column, Kind, Reading, SourceTable, StarTable
-from contracts.tables.views import VIEWS, View
+from contracts.tables.view import View
+from contracts.tables.views import VIEWS
 
 _INTRODUCTION = """# Data dictionary
 

@@ -7,9 +7,11 @@ is shown for one currency at a time, or split by currency; it is never added acr
 from dataclasses import dataclass
 from enum import StrEnum
 
+from contracts.tables.marts import OVERDUE_RANGES
 from contracts.tables.table import Column, text
 from contracts.tables.types import BIGINT, INTEGER, MOMENT
-from contracts.tables.views import OVERDUE_RANGES, VIEWS, View
+from contracts.tables.view import View
+from contracts.tables.views import VIEWS
 
 
 class Unit(StrEnum):

@@ -23,6 +23,7 @@ from analytics.dashboard.description import (
     Unit,
     Visual,
 )
+from contracts.tables.ledger import BATCH, BATCH_TABLE
 from local.dashboard import choice as days_
 from local.dashboard.choice import Choice, Days, Grain
 from local.errors import PlatformDownError
@@ -30,8 +31,6 @@ from local.home import Home
 
 #: How many batches a chart of batches shows, the newest.
 BATCHES_SHOWN = 50
-#: The ledger's tables from which the history of synchronisation is read.
-_BATCH, _BATCH_TABLE = "batch", "batch_table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +192,7 @@ class Reader:
 
     def newest(self) -> Newest | None:
         """Return the newest batch, or None before the first one."""
-        ledger = self.ledger(_BATCH)
+        ledger = self.ledger(BATCH)
         ((there,),) = self.rows(sql.SQL("select to_regclass(%s) is not null"), [ledger.as_string(self._connection)])
         if not there:
             return None
@@ -272,7 +271,7 @@ class Reader:
             "(select b.batch, t.table_name, b.snapshot_time at time zone 'UTC' as snapshot_time, "
             "b.published_at at time zone 'UTC' as published_at, b.loaded_at at time zone 'UTC' as loaded_at, "
             "t.inserted, t.updated, t.deleted from {} t join {} b using (batch)) as sync"
-        ).format(self.ledger(_BATCH_TABLE), self.ledger(_BATCH))
+        ).format(self.ledger(BATCH_TABLE), self.ledger(BATCH))
 
     def _days_of(self, data: DataSet) -> Days | None:
         """Return the days of a data set, whatever is chosen; None when it has none."""

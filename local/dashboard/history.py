@@ -20,6 +20,7 @@ from contracts.protocol.progress import (
     read_publication,
 )
 from contracts.tables.lake import QUARANTINE
+from contracts.tables.ledger import BATCH, BATCH_TABLE
 from local.dashboard.data import BATCHES_SHOWN, Reader
 from local.errors import LocalError
 from local.query import query
@@ -125,7 +126,7 @@ def loaded_batches(reader: Reader) -> list[Loaded]:
         "select b.batch, b.snapshot_time, b.published_at, b.loaded_at, coalesce(sum(t.inserted), 0)::bigint, "
         "coalesce(sum(t.updated), 0)::bigint, coalesce(sum(t.deleted), 0)::bigint "
         "from {} b left join {} t using (batch) group by 1, 2, 3, 4 order by 1 desc limit {}"
-    ).format(reader.ledger("batch"), reader.ledger("batch_table"), sql.Literal(BATCHES_SHOWN))
+    ).format(reader.ledger(BATCH), reader.ledger(BATCH_TABLE), sql.Literal(BATCHES_SHOWN))
     return [Loaded(*row) for row in reader.rows(statement)]
 
 
@@ -136,7 +137,7 @@ def tables(reader: Reader) -> list[TableRows]:
         "case when batch = newest then inserted else 0 end, case when batch = newest then updated else 0 end, "
         "case when batch = newest then deleted else 0 end "
         "from {0}, (select max(batch) as newest from {1}) n order by table_name, batch desc"
-    ).format(reader.ledger("batch_table"), reader.ledger("batch"))
+    ).format(reader.ledger(BATCH_TABLE), reader.ledger(BATCH))
     return [TableRows(*row) for row in reader.rows(statement)]
 
 

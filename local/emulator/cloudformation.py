@@ -31,7 +31,7 @@ def _named_query() -> Handler:
         query_id = json.loads(body)["NamedQueryId"]
         return query_id, {"NamedQueryId": query_id}
 
-    return {"create": create, "delete": lambda pid, props: athena._delete_named_query({"NamedQueryId": pid})}
+    return _replaced({"create": create, "delete": lambda pid, props: athena._delete_named_query({"NamedQueryId": pid})})
 
 
 def _prepared_statement() -> Handler:
@@ -46,7 +46,17 @@ def _prepared_statement() -> Handler:
         workgroup, _, name = pid.partition("|")
         return athena._delete_prepared_statement({"WorkGroup": workgroup, "StatementName": name})
 
-    return {"create": create, "delete": delete}
+    return _replaced({"create": create, "delete": delete})
+
+
+def _replaced(handler: Handler) -> Handler:
+    """Let a change take the old one's place: the emulator would create the new one beside it, or not at all."""
+
+    def update(pid: str, before: dict[str, Any], after: dict[str, Any], stack_name: str) -> Any:
+        handler["delete"](pid, before)
+        return handler["create"]("", after, stack_name)
+
+    return {**handler, "update": update}
 
 
 def _security_configuration() -> Handler:

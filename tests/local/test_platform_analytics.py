@@ -16,7 +16,8 @@ import pytest
 
 from analytics.named_queries import named_queries
 from analytics.views import catalog_views
-from contracts.tables.views import MARTS, VIEWS
+from contracts.tables.marts import MARTS
+from contracts.tables.views import VIEWS
 from local.demo import oracle
 from local.query import query
 from local.servers.emulator_process import client

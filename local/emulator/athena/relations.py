@@ -9,7 +9,7 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import StaticTable
 
 #: Hive's types that DuckDB calls otherwise.
-_TYPES = {"string": "varchar", "binary": "blob", "array": "", "int": "integer"}
+_TYPES = {"string": "varchar", "binary": "blob", "int": "integer"}
 
 
 def relation(table: dict[str, Any], s3: Path) -> str:

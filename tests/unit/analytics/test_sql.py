@@ -15,7 +15,8 @@ from contracts.protocol.load_note import LoadNote
 from contracts.protocol.manifest import Manifest, TableExtract
 from contracts.protocol.publication import Publication, TablePublication
 from contracts.tables.lake import LAKE_TABLES, LINEAGE
-from contracts.tables.views import MARTS, OVERDUE_RANGES, VIEWS
+from contracts.tables.marts import MARTS, OVERDUE_RANGES
+from contracts.tables.views import VIEWS
 from local.emulator.athena.engine import MACROS
 from local.emulator.athena.relations import duckdb_type
 

@@ -11,6 +11,7 @@ from local.emulator.athena.engine import Engine
 from local.emulator.athena.relations import duckdb_type
 from local.emulator.athena.service import _answer
 from local.emulator.athena.statement import QueryError, prepared
+from local.emulator.cloudformation import _named_query, _prepared_statement
 from local.home import ROOT
 
 LAKE, RAW = "totesys", "totesys_raw"
@@ -172,3 +173,23 @@ def test_a_prepared_statement_is_looked_up_and_its_values_are_split(engine):
 )
 def test_types_are_duckdbs(hive, duckdb):
     assert duckdb_type(hive) == duckdb
+
+
+def test_a_saved_query_that_is_deployed_anew_takes_the_place_of_the_old_one():
+    import ministack.services.athena as athena
+
+    for handler, properties, listed in (
+        (_named_query(), {"Name": "n", "Database": "d", "QueryString": "select 1"}, athena._named_queries),
+        (
+            _prepared_statement(),
+            {"StatementName": "n", "WorkGroup": "w", "QueryStatement": "select 1"},
+            athena._prepared_statements,
+        ),
+    ):
+        before = len(listed)
+        first, _ = handler["create"]("", properties, "stack")
+        field = "QueryString" if "QueryString" in properties else "QueryStatement"
+        second, _ = handler["update"](first, properties, {**properties, field: "select 2"}, "stack")
+        assert [saved[field] for saved in listed.values()][-1] == "select 2" and len(listed) == before + 1
+        handler["delete"](second, properties)
+        assert len(listed) == before
