@@ -3,12 +3,14 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from cdk_app.jsii_node import use_supported_node
 
 use_supported_node()
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 
 from cdk_app.alerting_stack import AlertingStack
@@ -23,32 +25,31 @@ def build(app: cdk.App, settings: Settings) -> None:
     """Compose the stacks. They are flat, so that ``cdk deploy --all`` finds them."""
     env = cdk.Environment(account=settings.account, region=settings.region)
     prefix = settings.prefix
-    storage = StorageStack(app, f"{prefix}-storage", env=env, settings=settings)
-    catalog = CatalogStack(app, f"{prefix}-catalog", env=env, settings=settings, storage=storage)
-    pipeline = PipelineStack(app, f"{prefix}-pipeline", env=env, settings=settings, storage=storage)
+    common: dict[str, Any] = {"env": env, "termination_protection": settings.is_protected, "settings": settings}
+    storage = StorageStack(app, f"{prefix}-storage", **common)
+    catalog = CatalogStack(app, f"{prefix}-catalog", storage=storage, **common)
+    pipeline = PipelineStack(app, f"{prefix}-pipeline", storage=storage, **common)
     pipeline.add_stack_dependency(catalog)
-    AlertingStack(app, f"{prefix}-alerting", env=env, settings=settings, storage=storage, pipeline=pipeline)
+    AlertingStack(app, f"{prefix}-alerting", storage=storage, pipeline=pipeline, **common)
     analytics = AnalyticsStack(
-        app,
-        f"{prefix}-analytics",
-        env=env,
-        settings=settings,
-        storage=storage,
-        warehouse_secret=pipeline.warehouse_secret,
+        app, f"{prefix}-analytics", storage=storage, warehouse_secret=pipeline.warehouse_secret, **common
     )
     analytics.add_stack_dependency(catalog)
+    if settings.permissions_boundary:
+        boundary = iam.ManagedPolicy.from_managed_policy_arn(storage, "Boundary", settings.permissions_boundary)
+        iam.PermissionsBoundary.of(app).apply(boundary)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    cdk.Tags.of(app).add("application", "totesys")
-    cdk.Tags.of(app).add("environment", settings.environment)
+    for name, value in {**settings.tags, "application": "totesys", "environment": settings.environment}.items():
+        cdk.Tags.of(app).add(name, value)
 
 
 def main() -> None:
     """Read the settings and synthesise."""
     file = json.loads(Path(__file__).with_name("cdk.json").read_text("utf-8"))
     app = cdk.App(context=file["context"])  # python app.py, without the CLI, reads the same file
-    context = {name: app.node.try_get_context(name) for name in ("env", *Settings.model_fields)}
+    context = app.node.get_all_context()
     try:
-        settings = read_settings(context, app.node.try_get_context("environments"))
+        settings = read_settings(context, context["environments"])
     except SettingsError as error:
         sys.exit(str(error))
     build(app, settings)

@@ -69,10 +69,10 @@ class AlertingStack(cdk.Stack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
-        if settings.alarm_email:
-            topic.add_subscription(subscriptions.EmailSubscription(settings.alarm_email))
-        if settings.alarm_phone:
-            topic.add_subscription(subscriptions.SmsSubscription(settings.alarm_phone))
+        for address in settings.alarm_email:
+            topic.add_subscription(subscriptions.EmailSubscription(address))
+        for number in settings.alarm_phone:
+            topic.add_subscription(subscriptions.SmsSubscription(number))
         return topic
 
     def _alarms_on_data(self) -> None:

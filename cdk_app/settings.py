@@ -1,10 +1,20 @@
 """The settings of a deployment: one frozen, validated model, read once by ``app.py``."""
 
+import difflib
 import re
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from contracts.tables.ledger import ledger_of
 from contracts.tls import TlsMode
@@ -21,6 +31,33 @@ def _quicksight_arn(kind: str) -> str:
     return rf"^arn:aws[a-z-]*:quicksight:[a-z0-9-]+:\d{{12}}:{kind}/.+$"
 
 
+_SECRETS_MANAGER = r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+-[A-Za-z0-9]{6}$"
+
+
+def _items(value: Any) -> Any:
+    """Take a text, as the command line gives it, apart at its commas."""
+    if isinstance(value, str):
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+    return value
+
+
+def _pairs(value: Any) -> Any:
+    """Take ``name=value,name=value`` apart."""
+    if isinstance(value, str):
+        return dict(item.partition("=")[::2] for item in _items(value))
+    return value
+
+
+_Several = BeforeValidator(_items)
+Addresses = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")], ...], _Several]
+Phones = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$")], ...], _Several]
+Subnets = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...], _Several]
+SecurityGroups = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^sg-[0-9a-f]{8,17}$")], ...], _Several]
+RouteTables = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^rtb-[0-9a-f]{8,17}$")], ...], _Several]
+Endpoints = Annotated[tuple[Literal["s3", "secretsmanager", "kms", "logs", "lambda"], ...], _Several]
+Tags = Annotated[dict[str, Annotated[str, StringConstraints(max_length=256)]], BeforeValidator(_pairs)]
+
+
 class SettingsError(Exception):
     """The settings in cdk.json or on the command line are not usable."""
 
@@ -33,17 +70,45 @@ class Settings(BaseModel):
     environment
         Name of the deployment; part of every physical name.
     account, region
-        Where to deploy; without them the stacks take the CLI's own.
+        Where to deploy. Only ``prod`` must name them; elsewhere the stacks take the CLI's own.
     alarm_email
-        Who is mailed when something fails; without it the topic has no subscriber.
+        Who is mailed when something fails; one or several addresses.
     alarm_phone
-        Who is texted, in E.164 form; optional.
+        Who is texted, in E.164 form; one or several numbers. ``prod`` must have an address or a number.
+    runbooks
+        Where messages say that the runbooks are: a path or URL that ends before the file's name.
+    tags
+        Tags of every resource, beside ``application`` and ``environment``.
+    permissions_boundary
+        ARN of the policy that bounds every role of the platform.
+    termination_protection
+        Whether stacks refuse to be deleted; without it, where data is kept.
+    vpc_id, subnet_ids, security_group_ids
+        Network in which the functions run, as it is needed for a database without a public address: two subnets in two zones at
+        best, whose routes reach the databases and AWS. All three or none.
+    vpc_endpoints, route_table_ids
+        Ways to AWS that the deployment adds to that network, for subnets without a route to the internet; ``s3`` needs the
+        subnets' route tables. Each but ``s3`` costs per hour and zone: docs/cost.md.
+    source_secret_arn, warehouse_secret_arn
+        Secrets that exist already; without them the deployment creates empty ones.
+    customer_key
+        Whether buckets, secrets and the functions' logs are encrypted with the platform's own key rather than with AWS's;
+        without it, in ``prod``. Alarms and job logs always are.
+    key_arn
+        A KMS key that exists already; without it the deployment creates one.
+    adopt
+        Whether the buckets and the lake's database, which an earlier deployment of the same name has left, are used as they are.
     extract_minutes, recovery_minutes
         How often the source is read, and how often lost events are made good.
     key_lists_hour
         Hour, UTC, at which the daily batch carries every table's key list, by which deletions are found.
+    publish_minutes
+        Every how many minutes batches are published together; 0 publishes each as it is committed.
     schedules_enabled
         Whether the schedules fire.
+    reserve_concurrency
+        Whether AWS itself keeps a second extraction from running at a time. Young accounts refuse to reserve any; a lease in the
+        source does the same without.
     freshness_minutes
         How old a batch may be of which no load has confirmed that the warehouse shows it, before the alarm.
     source_schema, source_tls, warehouse_schema, warehouse_purchase_orders, warehouse_tls
@@ -53,6 +118,8 @@ class Settings(BaseModel):
         is not ``public``: two deployments in one database then have a ledger each.
     extract_seconds
         After how many seconds an extraction commits what it has read, and the next invocation continues.
+    load_seconds
+        After how many seconds a load stops where it can, and the next one continues.
     give_way_seconds
         After how many seconds an extraction gives way to a change of a table's schema that waits for it.
     part_megabytes, compress_parts
@@ -93,15 +160,31 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")
+    environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,10}$")  # a bucket's name has 63 characters
     account: str | None = Field(default=None, pattern=r"^\d{12}$")
     region: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
-    alarm_email: str | None = None
-    alarm_phone: str | None = Field(default=None, pattern=r"^\+[1-9]\d{6,14}$")
+    alarm_email: Addresses = ()
+    alarm_phone: Phones = ()
+    runbooks: str = Field(default="docs/runbooks/", pattern=r"^\S+/$", max_length=200)
+    tags: Tags = Field(default={}, max_length=40)
+    permissions_boundary: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::(\d{12}|aws):policy/.+$")
+    termination_protection: bool | None = None
+    vpc_id: str | None = Field(default=None, pattern=r"^vpc-[0-9a-f]{8,17}$")
+    subnet_ids: Subnets = ()
+    security_group_ids: SecurityGroups = ()
+    vpc_endpoints: Endpoints = ()
+    route_table_ids: RouteTables = ()
+    source_secret_arn: str | None = Field(default=None, pattern=_SECRETS_MANAGER)
+    warehouse_secret_arn: str | None = Field(default=None, pattern=_SECRETS_MANAGER)
+    customer_key: bool | None = None
+    key_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/.+$")
+    adopt: bool = False
     extract_minutes: int = Field(default=5, ge=1, le=30)
     recovery_minutes: int = Field(default=15, ge=5, le=30)
     key_lists_hour: int = Field(default=3, ge=0, le=23)
+    publish_minutes: int = Field(default=0, ge=0, le=30)
     schedules_enabled: bool = True
+    reserve_concurrency: bool = False
     freshness_minutes: int = Field(default=30, ge=10)
     source_schema: str = Field(default="public", min_length=1)
     source_tls: TlsMode = TlsMode.VERIFY_FULL
@@ -110,6 +193,7 @@ class Settings(BaseModel):
     warehouse_purchase_orders: Literal["fact_purchase_orders", "fact_purchase_order"] = "fact_purchase_orders"
     warehouse_tls: TlsMode = TlsMode.VERIFY_FULL
     extract_seconds: int = Field(default=780, ge=10, le=780)
+    load_seconds: int = Field(default=780, ge=10, le=780)
     give_way_seconds: int = Field(default=2, ge=1, le=60)
     part_megabytes: int = Field(default=64, ge=5, le=1024)
     compress_parts: bool = False
@@ -132,11 +216,12 @@ class Settings(BaseModel):
     quicksight_refresh_minutes: int = 60
     quicksight_row_level_data_set: str | None = Field(default=None, pattern=_quicksight_arn("dataset"))
 
-    @field_validator("alarm_email")
+    @field_validator("tags")
     @classmethod
-    def _looks_like_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
-            raise ValueError("is not an e-mail address")
+    def _are_free(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if not re.fullmatch(r"(?!aws:)[\w .:/=+@-]{1,128}", name) or name in ("application", "environment"):
+                raise ValueError(f"has a tag {name!r}, which AWS or the platform keeps for itself")
         return value
 
     @field_validator("quicksight_refresh_minutes")
@@ -162,6 +247,41 @@ class Settings(BaseModel):
             raise ValueError(f"quicksight_source is warehouse: set {' and '.join(missing)} as well")
         return self
 
+    @model_validator(mode="after")
+    def _prod_is_pinned(self) -> "Settings":
+        if self.environment == "prod":
+            missing = [name for name in ("account", "region") if not getattr(self, name)]
+            if not (self.alarm_email or self.alarm_phone):
+                missing.append("alarm_email or alarm_phone")
+            if missing:
+                raise ValueError(
+                    f"prod needs {' and '.join(missing)}: it goes into no account by accident, and somebody is told when it fails"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _network_is_whole(self) -> "Settings":
+        network = ("vpc_id", "subnet_ids", "security_group_ids")
+        missing = [name for name in network if not getattr(self, name)]
+        given = [name for name in (*network, "vpc_endpoints", "route_table_ids") if getattr(self, name)]
+        if given and missing:
+            raise ValueError(f"{' and '.join(given)} is set: set {' and '.join(missing)} as well")
+        if ("s3" in self.vpc_endpoints) != bool(self.route_table_ids):
+            raise ValueError(
+                "vpc_endpoints s3 and route_table_ids go together: the endpoint is a route in those tables"
+            )
+        return self
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether stacks refuse to be deleted."""
+        return self.keep_data if self.termination_protection is None else self.termination_protection
+
+    @property
+    def has_customer_key(self) -> bool:
+        """Whether the platform's own key encrypts buckets, secrets and the functions' logs."""
+        return self.environment == "prod" if self.customer_key is None else self.customer_key
+
     @property
     def prefix(self) -> str:
         """First part of every physical name."""
@@ -183,6 +303,17 @@ class Settings(BaseModel):
         return self.ledger_schema or ledger_of(self.warehouse_schema)
 
 
+def unknown_settings(names: Iterable[str]) -> list[str]:
+    """Tell of each name, given as context, that is neither a setting nor the CDK's own."""
+    known = {*Settings.model_fields, "env", "environments"}
+    return [
+        f"There is no setting {name!r}"
+        + "".join(f"; did you mean {near!r}?" for near in difflib.get_close_matches(name, known, 1))
+        for name in sorted(names)
+        if name not in known and not re.search(r"[:/]", name)  # the CDK's are @aws-cdk/… and aws:cdk:…
+    ]
+
+
 def read_settings(context: Mapping[str, Any], environments: Mapping[str, Any]) -> Settings:
     """Put the settings of one environment together.
 
@@ -198,6 +329,8 @@ def read_settings(context: Mapping[str, Any], environments: Mapping[str, Any]) -
     SettingsError
         Naming the field, the value and what is accepted.
     """
+    if unknown := unknown_settings(context):
+        raise SettingsError("; ".join(unknown))
     name = context.get("env") or "dev"
     if name not in environments:
         raise SettingsError(f"Environment {name!r} is not in cdk.json; there are {', '.join(sorted(environments))}.")

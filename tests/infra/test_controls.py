@@ -4,11 +4,15 @@ import json
 import re
 from pathlib import Path
 
+import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Match
 
+import app as composition
+from cdk_app.settings import read_settings
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.views import VIEWS
+from tests.infra.conftest import CDK_JSON, OVERRIDES
 
 
 def _resources(templates, kind):
@@ -222,7 +226,7 @@ def test_alarms_are_mailed_and_texted_to_whom_the_settings_name(synthesise, prod
     prod["alerting"].has_resource_properties(
         "AWS::SNS::Subscription", {"Protocol": "email", "Endpoint": "data@example.com"}
     )
-    texted = synthesise(alarm_phone="+441632960123")["alerting"]
+    texted = synthesise(env="dev", alarm_phone="+441632960123")["alerting"]
     texted.has_resource_properties("AWS::SNS::Subscription", {"Protocol": "sms"})
     assert len(texted.find_resources("AWS::SNS::Subscription")) == 1
 
@@ -307,3 +311,30 @@ def test_the_extraction_may_invoke_itself_and_nothing_else(prod):
                 found[name] = json.dumps(statement["Resource"])
     (resource,) = found.values()
     assert resource.count("function:") == 1 and "function:totesys-prod-extract" in resource
+
+
+def test_every_role_is_bounded_and_every_resource_tagged(synthesise):
+    boundary = "arn:aws:iam::111111111111:policy/boundary"
+    templates = synthesise(permissions_boundary=boundary, tags="team=data")
+    roles = [r for t in templates.values() for r in t.find_resources("AWS::IAM::Role").values()]
+    assert roles and all(role["Properties"]["PermissionsBoundary"] == boundary for role in roles)
+    for role in roles:
+        tags = {tag["Key"]: tag["Value"] for tag in role["Properties"]["Tags"]}
+        assert tags == {"application": "totesys", "environment": "prod", "team": "data"}
+
+
+def test_several_people_subscribe(synthesise):
+    alerting = synthesise(alarm_email="a@example.com,b@example.com", alarm_phone="+441632960123,+441632960124")[
+        "alerting"
+    ]
+    told = [r["Properties"]["Endpoint"] for r in alerting.find_resources("AWS::SNS::Subscription").values()]
+    assert sorted(told) == ["+441632960123", "+441632960124", "a@example.com", "b@example.com"]
+
+
+def test_stacks_with_data_to_keep_refuse_to_be_deleted(tmp_path):
+    protected = {}
+    for env, settings in CDK_JSON["context"]["environments"].items():
+        app = cdk.App(context=CDK_JSON["context"], outdir=str(tmp_path / env))
+        composition.build(app, read_settings({**OVERRIDES, "env": env}, {env: settings}))
+        protected[env] = {s.termination_protection for s in app.node.children if isinstance(s, cdk.Stack)}
+    assert protected == {"dev": {False}, "prod": {True}, "local": {False}}

@@ -5,7 +5,13 @@ from pydantic import ValidationError
 
 from cdk_app.settings import Settings, SettingsError, read_settings
 
-ENVIRONMENTS = {"dev": {}, "prod": {"glue_workers": 10}}
+PROD = {"account": "111122223333", "region": "eu-west-2", "alarm_email": "data@example.com"}
+ENVIRONMENTS = {"dev": {}, "prod": {"glue_workers": 10, **PROD}}
+NETWORK = {
+    "vpc_id": "vpc-0123456789abcdef0",
+    "subnet_ids": "subnet-0123456789abcdef0",
+    "security_group_ids": "sg-01234567",
+}
 
 
 def test_the_environment_is_dev_unless_named():
@@ -22,7 +28,23 @@ def test_the_command_line_wins():
     [
         ({"env": "moon"}, "moon"),
         ({"alarm_email": "nobody"}, "alarm_email"),
+        ({"alarm_email": "a@example.com,nobody"}, "alarm_email.1.*'nobody'"),
+        ({"alarm_phone": "0123"}, "alarm_phone.*'0123'"),
         ({"account": "123"}, "account"),
+        ({"runbooks": "docs/runbooks"}, "runbooks"),
+        ({"tags": "environment=x"}, "tags.*'environment', which AWS or the platform keeps"),
+        ({"tags": "aws:x=y"}, "tags"),
+        ({"permissions_boundary": "boundary"}, "permissions_boundary"),
+        ({"vpc_id": "vpc-1"}, "vpc_id"),
+        ({"vpc_id": NETWORK["vpc_id"]}, "vpc_id is set: set subnet_ids and security_group_ids as well"),
+        ({"vpc_endpoints": "logs"}, "vpc_endpoints is set: set vpc_id and subnet_ids and security_group_ids"),
+        (NETWORK | {"vpc_endpoints": "dynamodb"}, "vpc_endpoints"),
+        (NETWORK | {"vpc_endpoints": "s3"}, "vpc_endpoints s3 and route_table_ids go together"),
+        (NETWORK | {"route_table_ids": "rtb-01234567"}, "vpc_endpoints s3 and route_table_ids go together"),
+        ({"source_secret_arn": "source"}, "source_secret_arn"),
+        ({"key_arn": "key"}, "key_arn"),
+        ({"publish_minutes": 31}, "publish_minutes"),
+        ({"load_seconds": 9}, "load_seconds"),
         ({"extract_minutes": 60}, "extract_minutes"),
         ({"source_tls": "maybe"}, "source_tls"),
         ({"ledger_schema": "etl%s"}, "ledger_schema"),
@@ -49,6 +71,57 @@ def test_what_is_wrong_is_named(context, problem):
 def test_unknown_settings_are_refused():
     with pytest.raises(SettingsError, match="colour"):
         read_settings({}, {"dev": {"colour": "blue"}})
+    with pytest.raises(SettingsError, match="no setting 'alarm_mail'; did you mean 'alarm_email'"):
+        read_settings({"alarm_mail": "a@example.com"}, ENVIRONMENTS)
+
+
+def test_what_the_cdk_itself_keeps_in_the_context_is_no_setting():
+    kept = {"@aws-cdk/core:newStyleStackSynthesis": True, "aws:cdk:enable-path-metadata": True, "environments": {}}
+    assert read_settings(kept, ENVIRONMENTS).environment == "dev"
+
+
+@pytest.mark.parametrize(
+    ("without", "problem"),
+    [
+        (("account",), "prod needs account:"),
+        (("region",), "prod needs region:"),
+        (("alarm_email",), "prod needs alarm_email or alarm_phone:"),
+        (tuple(PROD), "prod needs account and region and alarm_email or alarm_phone:"),
+    ],
+)
+def test_prod_is_pinned_and_somebody_is_told(without, problem):
+    given = {name: value for name, value in PROD.items() if name not in without}
+    with pytest.raises(SettingsError, match=problem):
+        read_settings({"env": "prod"}, {"prod": given})
+    Settings(environment="dev", **given)
+
+
+def test_several_people_are_told_and_lists_come_from_the_command_line_too():
+    given = {
+        "alarm_email": "a@example.com, b@example.com",
+        "alarm_phone": ["+441632960123"],
+        "tags": "team=data,cost=7",
+    }
+    settings = read_settings(given, ENVIRONMENTS)
+    assert settings.alarm_email == ("a@example.com", "b@example.com") and settings.alarm_phone == ("+441632960123",)
+    assert settings.tags == {"team": "data", "cost": "7"}
+    network = read_settings(NETWORK | {"vpc_endpoints": "s3,logs", "route_table_ids": "rtb-01234567"}, ENVIRONMENTS)
+    assert (network.vpc_endpoints, network.subnet_ids) == (("s3", "logs"), ("subnet-0123456789abcdef0",))
+
+
+def test_data_is_protected_and_encrypted_by_the_platforms_key_in_prod_unless_set_otherwise():
+    prod, dev = (read_settings({"env": name}, ENVIRONMENTS) for name in ("prod", "dev"))
+    assert (prod.is_protected, prod.has_customer_key, dev.has_customer_key) == (True, True, False)
+    assert not Settings(environment="dev", keep_data=False, confirm_destroy="dev").is_protected
+    off = read_settings({"env": "prod", "termination_protection": "false", "customer_key": "false"}, ENVIRONMENTS)
+    assert not off.is_protected and not off.has_customer_key
+
+
+def test_the_longest_name_fits_the_longest_region():
+    longest = Settings(environment="a" * 11, region="ap-southeast-1")
+    assert len(f"{longest.prefix}-athena-results-{'1' * 12}-{longest.region}") <= 63
+    with pytest.raises(ValidationError):
+        Settings(environment="a" * 12)
 
 
 def test_settings_cannot_be_changed():
@@ -82,5 +155,6 @@ def test_the_ledger_goes_with_the_schema_unless_it_is_named(schema, given, ledge
 
 @pytest.mark.parametrize(("name", "database"), [("prod", "totesys"), ("local", "totesys"), ("dev-2", "totesys_dev_2")])
 def test_the_database_is_named_after_the_environment(name, database):
-    assert Settings(environment=name).database == database
-    assert Settings(environment=name).raw_database == f"{database}_raw"
+    given = {"environment": name, **PROD}
+    assert Settings(**given).database == database
+    assert Settings(**given).raw_database == f"{database}_raw"
