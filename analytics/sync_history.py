@@ -1,6 +1,7 @@
 """The history of synchronisation as tables of the raw database: what manifests, publications and load notes say.
 
-Nothing writes them: the documents lie in S3 as the platform commits them, one JSON object a line, and Athena reads them.
+Nothing writes them: the documents lie in S3 as the platform commits them, one JSON object a line, and Athena reads them. The
+warehouse has the same in its ledger.
 """
 
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from contracts.protocol.object_layout import LOAD_PREFIX, MANIFEST_PREFIX, PUBLICATION_PREFIX
 from contracts.tables.current import LakeSql, stored_moment
 from contracts.tables.lake import QUARANTINE
+from contracts.tables.ledger import BATCH, BATCH_TABLE
 from contracts.tables.table import Column, text
 from contracts.tables.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, MOMENT
 
@@ -178,4 +180,22 @@ def _quarantined(lake: LakeSql) -> SyncView:
         "Every row that was ever quarantined, why, and until when. Personal values are masked.",
         (*QUARANTINE.columns, Column("is_open", BOOLEAN, "Whether it is quarantined now.")),
         f"select {shown}, q.closed_batch is null as is_open from {lake.name(QUARANTINE)} q",
+    )
+
+
+def ledger_query(ledger: str) -> str:
+    """Return PostgreSQL's query of what each batch did to each star table; all moments are UTC.
+
+    Parameters
+    ----------
+    ledger
+        Schema of the ledger.
+    """
+    schema = '"' + ledger.replace('"', '""') + '"'
+    moments = ", ".join(
+        f"b.{name} at time zone 'UTC' as {name}" for name in ("snapshot_time", "published_at", "loaded_at")
+    )
+    return (
+        f"select b.batch, t.table_name, {moments}, t.inserted, t.updated, t.deleted "
+        f"from {schema}.{BATCH_TABLE} t join {schema}.{BATCH} b on b.batch = t.batch"
     )

@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_quicksight as qs
 from constructs import Construct
 
-from analytics.dashboard.description import DataSet
+from analytics.dashboard.parts import DataSet
 from cdk_app.quicksight import theme
 from cdk_app.quicksight.data_sets import DATA_SETS, preparation, schedule, semantics, table_id
 from cdk_app.quicksight.definition import definition, version

@@ -4,7 +4,8 @@ from typing import Any
 
 from aws_cdk.aws_quicksight import CfnDataSet, CfnRefreshSchedule
 
-from analytics.dashboard.description import PAGES, SYNC, DataSet
+from analytics.dashboard.description import PAGES, SYNC
+from analytics.dashboard.parts import DataSet
 
 #: Every data set of the dashboard by name, in the order in which pages ask them.
 DATA_SETS: dict[str, DataSet] = {

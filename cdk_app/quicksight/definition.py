@@ -4,7 +4,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from analytics.dashboard.description import CURRENCY, CURRENCY_COLOURS, PAGES, DataSet
+from analytics.dashboard.description import CURRENCY_COLOURS, PAGES
+from analytics.dashboard.parts import CURRENCY, DataSet
 from cdk_app.quicksight.data_sets import DATA_SETS
 from cdk_app.quicksight.fields import Body, column, has
 from cdk_app.quicksight.filters import filters

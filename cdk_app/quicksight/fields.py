@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analytics.dashboard.description import DataSet, Measure, Unit
+from analytics.dashboard.parts import DataSet, Measure, Unit
 from contracts.tables.types import DATE
 
 #: A piece of a definition.

@@ -7,7 +7,8 @@ the customers' list a supplier could not be chosen. A range of days has no list;
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from analytics.dashboard.description import CURRENCY, FIRST_CURRENCY, PAGES, DataSet, Page, Visual
+from analytics.dashboard.description import FIRST_CURRENCY, PAGES
+from analytics.dashboard.parts import CURRENCY, DataSet, Page, Visual
 from cdk_app.quicksight.fields import Body, axis_name, column, has
 from contracts.tables.types import DATE
 

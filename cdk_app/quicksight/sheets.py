@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from analytics.dashboard.description import Page
+from analytics.dashboard.parts import Page
 from cdk_app.quicksight.fields import Body
 from cdk_app.quicksight.filters import Filter
 from cdk_app.quicksight.visuals import as_of, as_of_id, chart, kpi

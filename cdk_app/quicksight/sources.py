@@ -5,8 +5,9 @@ from typing import Any, Protocol
 
 from aws_cdk.aws_quicksight import CfnDataSet, CfnDataSource
 
-from analytics.dashboard.description import SYNC, DataSet
-from contracts.tables.ledger import BATCH, BATCH_TABLE
+from analytics.dashboard.description import SYNC
+from analytics.dashboard.parts import DataSet
+from analytics.sync_history import ledger_query
 
 
 class Source(Protocol):
@@ -95,18 +96,8 @@ class Warehouse:
     def physical_table(self, data: DataSet, data_source_arn: str) -> Any:
         """Return the view that a data set shows; of the history of synchronisation, the query over the ledger."""
         if data == SYNC:
-            batch, batch_table = (f"{_quoted(self.ledger)}.{name}" for name in (BATCH, BATCH_TABLE))
-            return _query(
-                data,
-                data_source_arn,
-                f"select b.batch, t.table_name, b.snapshot_time, b.published_at, b.loaded_at, "
-                f"t.inserted, t.updated, t.deleted from {batch} b join {batch_table} t on t.batch = b.batch",
-            )
+            return _query(data, data_source_arn, ledger_query(self.ledger))
         return _view(data, data_source_arn, schema=self.schema)
-
-
-def _quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def _columns(data: DataSet) -> list[Any]:

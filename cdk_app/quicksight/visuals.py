@@ -1,17 +1,7 @@
 """A figure, a chart, and the moment as of which a page is, as visuals."""
 
-from analytics.dashboard.description import (
-    CURRENCY,
-    MAIN_COLOUR,
-    SYNC,
-    Chart,
-    DataSet,
-    Kpi,
-    Measure,
-    Page,
-    Unit,
-    Visual,
-)
+from analytics.dashboard.description import MAIN_COLOUR, SYNC
+from analytics.dashboard.parts import CURRENCY, Chart, DataSet, Kpi, Measure, Page, Unit, Visual
 from cdk_app.quicksight.fields import Body, axis_name, column, dimension, has, measure, newest
 
 _NEWEST_BATCH = Measure("batch", "Batch", Unit.NUMBER, "Number of the newest batch.", "max")

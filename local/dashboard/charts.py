@@ -5,10 +5,11 @@ from typing import Any
 
 import altair as alt
 
-from analytics.dashboard.description import CURRENCY_COLOURS, FURTHER_COLOURS, MAIN_COLOUR, Chart
+from analytics.dashboard.description import CURRENCY_COLOURS, FURTHER_COLOURS, MAIN_COLOUR
+from analytics.dashboard.parts import Chart
 from local.dashboard import words
 from local.dashboard.choice import Grain
-from local.dashboard.data import Point, VisualFigures
+from local.dashboard.figures import Point, VisualFigures
 
 #: What a layered chart is, whatever Altair calls it.
 Drawn = alt.LayerChart | alt.FacetChart

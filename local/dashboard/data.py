@@ -3,29 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from analytics.dashboard.description import (
-    COUNTERPARTY,
-    CURRENCY,
-    FIRST_CURRENCY,
-    SYNC,
-    Chart,
-    DataSet,
-    Kpi,
-    Measure,
-    Page,
-    Unit,
-    Visual,
-)
-from contracts.tables.ledger import BATCH, BATCH_TABLE
+from analytics.dashboard.description import FIRST_CURRENCY, SYNC
+from analytics.dashboard.parts import COUNTERPARTY, CURRENCY, Chart, DataSet, Kpi, Measure, Page, Unit, Visual
+from analytics.sync_history import ledger_query
+from contracts.tables.ledger import BATCH
 from local.dashboard import choice as days_
 from local.dashboard.choice import Choice, Days, Grain
+from local.dashboard.figures import KpiFigure, Newest, Options, PageFigures, Point, VisualFigures
 from local.errors import PlatformDownError
 from local.home import Home
 
@@ -48,92 +38,6 @@ class Warehouse:
     url: str
     schema: str
     ledger: str
-
-
-@dataclass(frozen=True, slots=True)
-class Newest:
-    """What tells one state of the warehouse from another: its newest batch, and the day by which payments are overdue."""
-
-    batch: int
-    loaded_at: datetime
-    today: date
-
-
-@dataclass(frozen=True, slots=True)
-class KpiFigure:
-    """One number of a page, the number before it, and its currency or ""."""
-
-    kpi: Kpi
-    value: Decimal | int | None
-    before: Decimal | int | None
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One mark of a chart.
-
-    Attributes
-    ----------
-    dimension
-        A text, a number, or the first day of a `Grain`.
-    split
-        Value of the column of the colours, or "".
-    whole
-        Whether it counts a whole day, week or month.
-    """
-
-    dimension: Any
-    split: str
-    value: Decimal | int
-    whole: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class VisualFigures:
-    """What one chart shows.
-
-    Attributes
-    ----------
-    points
-        In the order in which they are shown.
-    currency
-        Of money that is not split by currency, or "".
-    currencies
-        All that the page has; their colours follow from them.
-    grain, shown
-        Of charts over time.
-    """
-
-    visual: Visual
-    points: tuple[Point, ...]
-    currency: str = ""
-    currencies: tuple[str, ...] = ()
-    grain: Grain = Grain.MONTH
-    shown: Days | None = None
-
-    @property
-    def title(self) -> str:
-        """The description's, which speaks of months, with the grain that is shown."""
-        return self.visual.title.replace("month", self.grain.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What there is to choose from."""
-
-    currencies: tuple[str, ...]
-    counterparties: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PageFigures:
-    """Everything that a page shows of the warehouse, all of one moment."""
-
-    page: Page
-    choice: Choice
-    kpis: tuple[KpiFigure, ...]
-    visuals: tuple[VisualFigures, ...]
 
 
 def warehouse_of(home: Home) -> Warehouse:
@@ -267,11 +171,7 @@ class Reader:
     def _relation(self, data: DataSet) -> sql.Composable:
         if data is not SYNC:
             return sql.Identifier(self._warehouse.schema, data.name)
-        return sql.SQL(
-            "(select b.batch, t.table_name, b.snapshot_time at time zone 'UTC' as snapshot_time, "
-            "b.published_at at time zone 'UTC' as published_at, b.loaded_at at time zone 'UTC' as loaded_at, "
-            "t.inserted, t.updated, t.deleted from {} t join {} b using (batch)) as sync"
-        ).format(self.ledger(BATCH_TABLE), self.ledger(BATCH))
+        return sql.SQL("({}) as sync").format(sql.SQL(ledger_query(self._warehouse.ledger)))
 
     def _days_of(self, data: DataSet) -> Days | None:
         """Return the days of a data set, whatever is chosen; None when it has none."""

@@ -10,7 +10,8 @@ from typing import Literal
 from analytics.dashboard.description import PAGES
 from local.dashboard import charts, history, parts, words
 from local.dashboard.choice import Choice
-from local.dashboard.data import BATCHES_SHOWN, Newest, PageFigures, VisualFigures, reading, warehouse_of
+from local.dashboard.data import BATCHES_SHOWN, reading, warehouse_of
+from local.dashboard.figures import Newest, PageFigures, VisualFigures
 from local.errors import LocalError
 from local.home import Home
 from local.servers.chromium import headless_browser

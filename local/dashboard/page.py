@@ -4,21 +4,12 @@ from typing import Any
 
 import streamlit as st
 
-from analytics.dashboard.description import PAGES, Page
+from analytics.dashboard.description import PAGES
+from analytics.dashboard.parts import Page
 from local.dashboard import charts, history, parts, words
 from local.dashboard.choice import PERIODS, Choice
-from local.dashboard.data import (
-    BATCHES_SHOWN,
-    KpiFigure,
-    Newest,
-    Options,
-    PageFigures,
-    VisualFigures,
-    Warehouse,
-    newest,
-    reading,
-    warehouse_of,
-)
+from local.dashboard.data import BATCHES_SHOWN, Warehouse, newest, reading, warehouse_of
+from local.dashboard.figures import KpiFigure, Newest, Options, PageFigures, VisualFigures
 from local.errors import LocalError
 from local.home import Home
 

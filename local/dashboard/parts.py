@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
-from analytics.dashboard.description import Chart, Unit
+from analytics.dashboard.parts import Chart, Unit
 from local.dashboard import charts, words
-from local.dashboard.data import VisualFigures
+from local.dashboard.figures import VisualFigures
 from local.dashboard.history import FRESHNESS_MINUTES, Documents, Held, Loaded, Standing, TableRows
 
 #: Marks a column of figures, which are right-aligned.

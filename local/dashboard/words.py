@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from analytics.dashboard.description import Unit
+from analytics.dashboard.parts import Unit
 
 Number = int | float | Decimal
 

@@ -14,7 +14,8 @@ from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
-from analytics.dashboard.description import CURRENCY_COLOURS, FIRST_CURRENCY, PAGES, SYNC, Unit
+from analytics.dashboard.description import CURRENCY_COLOURS, FIRST_CURRENCY, PAGES, SYNC
+from analytics.dashboard.parts import Unit
 from cdk_app.analytics_stack import AnalyticsStack
 from cdk_app.quicksight.definition import definition, version
 from cdk_app.quicksight.permissions import OWNER, READER

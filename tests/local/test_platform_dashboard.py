@@ -12,7 +12,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from analytics.dashboard.description import PAGES, Unit
+from analytics.dashboard.description import PAGES
+from analytics.dashboard.parts import Unit
 from local.dashboard.file import write_dashboard
 from local.home import ROOT, Home
 from local.servers.chromium import headless_browser

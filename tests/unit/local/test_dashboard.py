@@ -12,12 +12,14 @@ import pytest
 from psycopg import sql
 from rich.console import Console
 
-from analytics.dashboard.description import AGEING, CURRENCY_COLOURS, PAGES, PAYMENTS, SALES, SYNC, Chart, Unit
+from analytics.dashboard.description import AGEING, CURRENCY_COLOURS, PAGES, PAYMENTS, SALES, SYNC
+from analytics.dashboard.parts import Chart, Unit
 from local import live
 from local.__main__ import app
 from local.dashboard import charts, choice, history, parts, words
 from local.dashboard.choice import ALL, PERIODS, Choice, Days, Grain
-from local.dashboard.data import KpiFigure, Newest, PageFigures, Point, VisualFigures, Warehouse, _condition, newest
+from local.dashboard.data import Warehouse, _condition, newest
+from local.dashboard.figures import KpiFigure, Newest, PageFigures, Point, VisualFigures
 from local.dashboard.file import Content, page_html, svg
 from local.dashboard.server import check_port
 from local.demo import demo
