@@ -191,5 +191,5 @@ def _retried(table: StarTable, work: Callable[[], T]) -> T:
             if attempt == ATTEMPTS:
                 raise
         except SPARK_ERRORS as error:
-            raise explained(error, table.name) from None
+            raise explained(error, f"Table {table.name}") from None
     raise AssertionError("unreachable")

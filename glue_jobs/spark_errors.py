@@ -19,15 +19,15 @@ _RAISED = re.compile(rf"^({'|'.join(map(re.escape, _OWN))}): (.+)$", re.MULTILIN
 _QUOTED = re.compile(r"""(["'`]).*?(\1|$)""")
 
 
-def explained(error: Exception, table: str) -> Exception:
+def explained(error: Exception, what: str) -> Exception:
     """Turn an error of Spark into the job's own: to be raised ``from None``, because Spark's text may have data.
 
     Parameters
     ----------
     error
         One of `SPARK_ERRORS`.
-    table
-        The table that was being worked on.
+    what
+        What was being worked on: ``Table payment``.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def explained(error: Exception, table: str) -> Exception:
     first = _QUOTED.sub("…", described[0].partition("\n")[0])
     causes = dict.fromkeys(re.split(r"[:\s]", text, maxsplit=1)[0] for text in described[1:])
     because = f" (because of {', '.join(causes)})" if causes else ""
-    return TransformError(f"Table {table}: {first}{because} Nothing was published.")
+    return TransformError(f"{what}: {first}{because} Nothing was published.")
 
 
 def _described(error: Exception) -> Iterator[str]:

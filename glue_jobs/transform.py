@@ -28,10 +28,17 @@ from glue_jobs.maintenance.lake_listing import list_files
 from glue_jobs.maintenance.maintain import maintain
 from glue_jobs.maintenance.replay import Replay, replay
 from glue_jobs.pending import transform_pending
+from glue_jobs.spark_errors import SPARK_ERRORS, explained
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do what the arguments say."""
+    """Do what the arguments say.
+
+    Raises
+    ------
+    TransformError
+        When Spark fails; its own error may quote data.
+    """
     parser = argparse.ArgumentParser()
     for name in ("ingestion_bucket", "processed_bucket", "database"):
         parser.add_argument(f"--{name}", required=True)
@@ -42,6 +49,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--into", default="")
     parser.add_argument(f"--{COLUMNS}", default="")
     options, _ = parser.parse_known_args(arguments)
+    try:
+        _run(options)
+    except SPARK_ERRORS as error:
+        raise explained(error, f"Mode {options.mode}") from None
+
+
+def _run(options: argparse.Namespace) -> None:
     client = boto3.client("s3")
     ingestion, processed = Bucket(client, options.ingestion_bucket), Bucket(client, options.processed_bucket)
     if options.mode == JobMode.MAINTAIN:

@@ -5,7 +5,7 @@ import sys
 import threading
 from importlib import metadata
 
-from local.emulator import athena, cloudformation, glue, iam, s3
+from local.emulator import athena, cloudformation, glue, iam, roles, s3
 
 VERSION = "1.5.33"
 
@@ -23,6 +23,7 @@ def main() -> None:
     cloudformation.install()
     glue.install()
     iam.install()
+    roles.install()
     s3.install()
 
     def deployed(*_: object) -> None:

@@ -34,6 +34,8 @@ def _glue_resource(
     place = f"arn:aws:glue:{region}:{account}"
     if action in _DATABASE_ACTIONS:
         return f"{place}:database/{request.get('Name', '')}"
+    if action == "CreateDatabase":
+        return f"{place}:database/{request.get('DatabaseInput', {}).get('Name', '')}"
     if "DatabaseName" in request:
         table = request.get("Name") or request.get("TableInput", {}).get("Name", "")
         return f"{place}:table/{request['DatabaseName']}/{table}"

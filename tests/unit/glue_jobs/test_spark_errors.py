@@ -5,6 +5,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 
 from contracts.errors import StorageError
+from glue_jobs import transform
 from glue_jobs.errors import IngestionDamagedError, TransformError
 from glue_jobs.spark_errors import SPARK_ERRORS, explained
 
@@ -38,7 +39,7 @@ def test_g5_what_an_executor_raises_is_what_the_job_raises(error):
     cause = Java("org.apache.spark.api.python.PythonException: " + text)
     for raised in (PySparkException(text), Py4JJavaError("", Java("SparkException: Job aborted.", Java("x", cause)))):
         assert isinstance(raised, SPARK_ERRORS)
-        found = explained(raised, "dim_staff")
+        found = explained(raised, "Table dim_staff")
         assert type(found) is error and str(found) == MESSAGE
 
 
@@ -56,14 +57,26 @@ def test_g5_what_an_executor_raises_is_what_the_job_raises(error):
 def test_g12_what_spark_quotes_is_not_told(text):
     chain = Java(f"a.b.SparkException: {text}", Java("x.y.NumberFormatException: ann@x"))
     for raised in (Py4JJavaError("", chain), PySparkException(text), AnalysisException(text)):
-        found = explained(raised, "dim_staff")
+        found = explained(raised, "Table dim_staff")
         assert type(found) is TransformError and "ann" not in str(found)
         assert str(found).startswith("Table dim_staff: ") and str(found).endswith("Nothing was published.")
 
 
 def test_the_classes_of_the_error_and_of_its_causes_are_told():
     chain = Java("a.b.SparkException: Job aborted.", Java("x.y.IOException: No space", Java("x.y.OutOfMemoryError")))
-    assert str(explained(Py4JJavaError("", chain), "dim_staff")) == (
+    assert str(explained(Py4JJavaError("", chain), "Table dim_staff")) == (
         "Table dim_staff: a.b.SparkException: Job aborted. (because of x.y.IOException, x.y.OutOfMemoryError) Nothing was "
         "published."
     )
+
+
+def test_g12_an_error_of_any_mode_is_the_jobs_own(monkeypatch):
+    def fails(options):
+        raise PySparkException("For input string: 'ann@x'")
+
+    monkeypatch.setattr(transform, "_run", fails)
+    arguments = ["--ingestion_bucket", "i", "--processed_bucket", "p", "--database", "d", "--mode", "replay"]
+    with pytest.raises(
+        TransformError, match="Mode replay: PySparkException: For input string: … Nothing was published"
+    ):
+        transform.main(arguments)
