@@ -46,6 +46,12 @@ def up(
         str | None,
         typer.Option(help="Schema of the platform's own tables; etl, or etl_ and the warehouse's schema, unless set."),
     ] = None,
+    schedules: Annotated[
+        bool | None,
+        typer.Option(
+            "--schedules/--no-schedules", help="Whether the schedules fire; as before, and at first they do not."
+        ),
+    ] = None,
 ) -> None:
     """Start the databases and the emulator, and deploy the CDK app."""
     from local.platform import Options, Scale, check_databases
@@ -53,7 +59,7 @@ def up(
     from local.typed import parse_scale
 
     size = parse_scale(scale) if scale else Scale()
-    options = Options(source, warehouse, warehouse_schema, warehouse_purchase_orders, ledger_schema, size)
+    options = Options(source, warehouse, warehouse_schema, warehouse_purchase_orders, ledger_schema, size, schedules)
     place = Home(home)
     check_databases(options)
     with place.exclusive(), console.status("starting") as status:
@@ -67,6 +73,8 @@ def up(
             raise
     out.print(f"The platform is up: {place.platform_file}", highlight=False, soft_wrap=True)
     out.print(f"endpoint {platform['endpoint']}", highlight=False)
+    if place.state().get("schedules_enabled"):
+        out.print("The schedules fire: python -m local status shows when.", highlight=False)
 
 
 @app.command()
@@ -102,7 +110,7 @@ def batch(
 
 @app.command()
 def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
-    """Show the newest batch, publication and load, freshness, alarms and the last error."""
+    """Show the newest batch, publication and load, freshness, schedules, alarms and the last error."""
     from local.status import status as read_status
 
     found = read_status(Home(home).platform())
@@ -113,6 +121,7 @@ def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     for name in ("batch", "publication", "load"):
         table.add_row(f"newest {name}", str(found[name]))
     table.add_row("freshness", f"{found['freshness']:.0f} s")
+    table.add_row("schedules", "\n".join(map(_schedule_line, found["schedules"], found["schedules"].values())))
     table.add_row("alarms", "\n".join(f"{name}: {state}" for name, state in found["alarms"].items()))
     error = found["last_error"]
     table.add_row("last error", f"{error['at']} {error['where']}: {error['message']}" if error else "none")
@@ -148,7 +157,7 @@ def simulate(
     days: Annotated[int | None, typer.Option(min=1, help="Business days; 1 unless set.")] = None,
     home: HomeOption = DEFAULT_HOME,
     live: Annotated[
-        bool, typer.Option("--live", help="Go on until Ctrl-C, and move batches, as the schedules would.")
+        bool, typer.Option("--live", help="Go on until Ctrl-C; move batches, unless the schedules do it.")
     ] = False,
     per_minute: Annotated[
         int | None, typer.Option(min=1, max=1200, help="With --live: orders and changes a minute; 30 unless set.")
@@ -288,6 +297,13 @@ def demo(directory: Annotated[Path, typer.Option(help="Where the report goes.")]
 
     if not run_demo(directory, out):
         raise LocalError("Not every proof held; see the table above.")
+
+
+def _schedule_line(name: str, schedule: dict[str, Any]) -> str:
+    last = f"last {schedule['last'] or 'never'}" + (f" ({schedule['error']})" if schedule["error"] else "")
+    if not schedule["fires"]:
+        return f"{name}: does not fire (up --schedules); {last}"
+    return f"{name}: {last}, next {schedule['next'] or 'never'}"
 
 
 def _status(text: str, quiet: bool) -> contextlib.AbstractContextManager[Any]:

@@ -31,6 +31,8 @@ class Home:
         self.warehouse = self.directory / "warehouse"
         self.s3 = self.directory / "aws" / "s3"
         self.aws_state = self.directory / "aws" / "state"
+        self.clock = self.directory / "aws" / "clock"
+        self.firings = self.directory / "aws" / "firings.jsonl"
         self.spark = self.directory / "spark"
         self.tmp = self.directory / "tmp"
         self.logs = self.directory / "logs"

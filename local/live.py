@@ -1,27 +1,31 @@
-"""Business and batches that go on until somebody stops them: what the schedules do on AWS, as often as a laptop can."""
+"""Business that goes on until somebody stops it; batches with it, unless the schedules move them."""
 
 import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 
-from local.batches import move_batch
+from local.batches import loaded_batch, move_batch
 from local.errors import LocalError
+from local.schedules import schedules_fire
 from local.simulator.live import LiveBusiness
 
 #: Seconds from the beginning of a batch to that of the next one, at least.
 EVERY_SECONDS = 10
 #: And from the end of one, at least.
 PAUSE_SECONDS = 1
+#: Seconds from one look into the warehouse to the next, where the schedules move batches.
+WATCH_SECONDS = 2
 
 Say = Callable[[str], None]
 
 
 def live(platform: dict[str, str], per_minute: int, say: Say) -> None:
-    """Let business happen in the source and move batches, until Ctrl-C.
+    """Let business happen in the source, until Ctrl-C; move batches as often as a laptop can, unless the schedules do it.
 
     A batch that is under way then is finished by the platform. One that fails is told, and the next one goes on.
 
@@ -38,7 +42,8 @@ def live(platform: dict[str, str], per_minute: int, say: Say) -> None:
         When the source does not answer any more.
     """
     stop = threading.Event()
-    threading.Thread(target=_batches, args=(platform, say, stop), daemon=True).start()
+    batches = _watch if schedules_fire(platform) else _batches
+    threading.Thread(target=batches, args=(platform, say, stop), daemon=True).start()
     try:
         _business(platform, per_minute, say, stop)
     finally:
@@ -77,6 +82,19 @@ def _batches(platform: dict[str, str], say: Say, stop: threading.Event) -> None:
         except Exception as error:  # the thread goes on, as a schedule does
             say(f"No batch: {type(error).__name__}")
         stop.wait(max(PAUSE_SECONDS, EVERY_SECONDS - (time.monotonic() - started)))
+
+
+def _watch(platform: dict[str, str], say: Say, stop: threading.Event) -> None:
+    """Tell which batches the schedules have brought into the warehouse."""
+    say("The schedules move the batches; `status` tells when they fire.")
+    last: int | None = None
+    while not stop.is_set():
+        with suppress(LocalError):  # a warehouse that does not answer is no reason to stop
+            newest = loaded_batch(platform)
+            if last is not None and newest > last:
+                say(f"Batch {newest} is in the warehouse.")
+            last = newest
+        stop.wait(WATCH_SECONDS)
 
 
 def _said(outcome: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ from local.spark.settings import write_spark_defaults
 DEFAULT_DAYS = 730
 
 #: Settings of the deployment that a user of `up` may choose.
-_SETTINGS = ("warehouse_schema", "warehouse_purchase_orders", "ledger_schema")
+_SETTINGS = ("warehouse_schema", "warehouse_purchase_orders", "ledger_schema", "schedules_enabled")
 
 Progress = Callable[[str], None]
 
@@ -55,6 +55,7 @@ class Options:
     warehouse_purchase_orders: str | None = None
     ledger_schema: str | None = None
     scale: Scale = Scale()
+    schedules_enabled: bool | None = None
 
 
 def check_databases(options: Options) -> None:
@@ -179,7 +180,7 @@ def _deploy(home: Home, state: dict[str, Any], progress: Progress) -> tuple[str,
 
 
 def _context(state: dict[str, Any]) -> dict[str, str]:
-    return {name: state[name] for name in _SETTINGS if state.get(name)}
+    return {name: str(state[name]) for name in _SETTINGS if state.get(name)}
 
 
 def _ledger(state: dict[str, Any]) -> str:
@@ -214,6 +215,8 @@ def _platform(home: Home, endpoint: str, outputs: dict[str, str], urls: dict[str
         "state_machine": outputs["StateMachine"],
         "extract_schedule": outputs["ExtractScheduleName"],
         "heal_schedule": outputs["RecoverScheduleName"],
+        "clock": str(home.clock),
+        "firings": str(home.firings),
         "topic": outputs["TopicArn"],
         "source_secret": outputs["SourceSecret"],
         "warehouse_secret": outputs["WarehouseSecret"],

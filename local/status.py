@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from contracts.errors import DamagedDocumentError
@@ -11,6 +12,8 @@ from contracts.protocol.manifest import Manifest
 from contracts.protocol.object_layout import MANIFEST_PREFIX
 from contracts.protocol.progress import newest_manifest_number, newest_publication_number
 from local.batches import FAILED, execution_error, loaded_batch
+from local.emulator.scheduler.record import FiringRecord
+from local.schedules import schedules
 from local.servers.emulator_process import client
 
 
@@ -21,8 +24,9 @@ def status(platform: dict[str, str]) -> dict[str, Any]:
     -------
     dict
         ``batch``, ``publication``, ``load`` (newest numbers), ``freshness`` (age in seconds of the
-        oldest batch that the warehouse does not show, 0 when it shows all), ``alarms`` (name → state)
-        and ``last_error`` (``at``, ``where``, ``message``) or None.
+        oldest batch that the warehouse does not show, 0 when it shows all), ``schedules`` (see
+        `local.schedules.schedules`), ``alarms`` (name → state) and ``last_error`` (``at``, ``where``,
+        ``message``) or None.
     """
     s3 = client(platform, "s3")
     ingestion = Bucket(s3, platform["ingestion_bucket"])
@@ -30,12 +34,13 @@ def status(platform: dict[str, str]) -> dict[str, Any]:
     publication = newest_publication_number(Bucket(s3, platform["processed_bucket"]))
     loaded = loaded_batch(platform)
     alarms = client(platform, "cloudwatch").describe_alarms()["MetricAlarms"]
-    errors = [*_failed_executions(platform), *_logged_errors(platform)]
+    errors = [*_failed_executions(platform), *_logged_errors(platform), *_failed_firings(platform)]
     return {
         "batch": batch,
         "publication": publication,
         "load": loaded,
         "freshness": freshness(ingestion, loaded),
+        "schedules": schedules(platform),
         "alarms": {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms},
         "last_error": max(errors, key=lambda e: e["at"], default=None),
     }
@@ -80,6 +85,11 @@ def _logged_errors(platform: dict[str, str]) -> list[dict[str, str]]:
                 at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
                 found.append(_error(at, function, f"{line.get('error')}: {line['detail']}"))
     return found
+
+
+def _failed_firings(platform: dict[str, str]) -> list[dict[str, str]]:
+    firings = FiringRecord(Path(platform["firings"])).read()
+    return [_error(datetime.fromisoformat(f.at), f.schedule, f.error) for f in firings if f.error]
 
 
 def _error(at: datetime, where: str, message: str) -> dict[str, str]:

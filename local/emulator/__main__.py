@@ -6,6 +6,7 @@ import threading
 from importlib import metadata
 
 from local.emulator import athena, cloudformation, glue, iam, roles, s3
+from local.emulator.scheduler import service as scheduler
 
 VERSION = "1.5.33"
 
@@ -25,10 +26,12 @@ def main() -> None:
     iam.install()
     roles.install()
     s3.install()
+    let_schedules_fire = scheduler.install()
 
     def deployed(*_: object) -> None:
-        """Enforce IAM from now on, and keep what was deployed even if this process is killed."""
+        """Enforce IAM and let schedules fire from now on, and keep what was deployed even if this process is killed."""
         app.AUTH = True
+        let_schedules_fire()
         threading.Thread(target=lambda: app.save_all(app._build_persistence_save_dict()), daemon=True).start()
 
     signal.signal(signal.SIGUSR1, deployed)

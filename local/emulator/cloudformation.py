@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.emulator import quicksight
+from local.emulator.scheduler import service as scheduler
 
 Handler = dict[str, Callable[..., Any]]
 
@@ -19,6 +20,8 @@ def install() -> None:
     handlers["AWS::Glue::SecurityConfiguration"] = _security_configuration()
     for kind in quicksight.ARNS:
         handlers[f"AWS::QuickSight::{kind}"] = _quicksight(provisioners, kind)
+    schedule = {"create": scheduler.create_schedule, "update": scheduler.update_schedule}
+    handlers["AWS::Scheduler::Schedule"] = {**handlers["AWS::Scheduler::Schedule"], **schedule}
     handlers["AWS::SecretsManager::Secret"] = _secret(handlers["AWS::SecretsManager::Secret"])
 
 

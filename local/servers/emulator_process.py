@@ -72,7 +72,7 @@ class Aws:
         return self._pid() is not None
 
     def enforce_iam(self) -> None:
-        """Check permissions from now on, as AWS does."""
+        """Check permissions from now on, as AWS does, and let the schedules fire that are enabled."""
         if (pid := self._pid()) is not None:
             os.kill(pid, signal.SIGUSR1)
 
@@ -101,6 +101,8 @@ class Aws:
             "STATE_DIR": str(home.aws_state),
             "SFN_WAIT_SCALE": "0",
             "LOCAL_LOGS": str(home.logs),
+            "LOCAL_CLOCK": str(home.clock),
+            "LOCAL_FIRINGS": str(home.firings),
             "LOCAL_SPARK_CONF": str(home.spark),
             "POWERTOOLS_DEV": "false",
         }

@@ -321,7 +321,7 @@ def test_status_tells_where_the_platform_stands(platform):
         platform.run("batch", code=1)
         connection.execute("alter role postgres password 'secret-source'")
     status = platform.json("status", "--json")
-    assert set(status) == {"batch", "publication", "load", "freshness", "alarms", "last_error"}
+    assert set(status) == {"batch", "publication", "load", "freshness", "schedules", "alarms", "last_error"}
     assert {name.removeprefix("totesys-local-") for name in status["alarms"]} >= {"extract-failed", "not-fresh"}
     assert "refused the login" in status["last_error"]["message"]
     assert "last error" in platform.run("status").out
