@@ -5,8 +5,10 @@ import json
 import pytest
 
 from lambdas.load.settings import LoadSettings
+from local import platform as platform_module
 from local.__main__ import app
 from local.errors import LocalError
+from local.home import Home
 from local.platform import DEFAULT_DAYS, Options, Scale, _context, _ledger, check_databases
 from local.servers.urls import secret_from_url
 from local.typed import parse_read, parse_scale
@@ -136,3 +138,47 @@ def test_the_ledger_is_where_the_load_puts_it(state, ledger):
 def test_a_wish_for_a_ledger_becomes_a_setting_of_the_deployment():
     state = {"ledger_schema": "books", "passwords": {}, "source": "postgresql://u@h/d"}
     assert _context(state) == {"ledger_schema": "books"}
+
+
+@pytest.mark.parametrize(("flag", "wish"), [((), None), (("--schedules",), True), (("--no-schedules",), False)])
+def test_up_asks_for_schedules_only_when_it_is_told_to(tmp_path, monkeypatch, flag, wish):
+    asked = []
+    monkeypatch.setattr("local.platform.up", lambda home, options, progress: asked.append(options) or {"endpoint": ""})
+    run("up", "--home", tmp_path, *flag)
+    assert asked == [Options(schedules_enabled=wish)]
+
+
+def test_schedules_fire_as_they_did_before_unless_somebody_says_otherwise(tmp_path, monkeypatch):
+    """What `up` deploys, one after the other."""
+    deployed = []
+
+    def deploy(home, state, progress):
+        deployed.append(_context(state))
+        raise LocalError("far enough")
+
+    monkeypatch.setattr(platform_module, "_deploy", deploy)
+    monkeypatch.setattr(platform_module, "_start_databases", lambda *_: {})
+    for wish in (None, True, None, False, None):
+        with pytest.raises(LocalError, match="far enough"):
+            platform_module.up(Home(tmp_path), Options(schedules_enabled=wish), print)
+    assert deployed == [{}, {"schedules_enabled": "True"}, {"schedules_enabled": "True"}, {}, {}]
+
+
+STATUS = {"batch": 1, "publication": 1, "load": 1, "freshness": 0.0, "alarms": {"a": "OK"}, "last_error": None}
+SCHEDULE = {"expression": "rate(5 minutes)", "last": "2026-03-01T12:00:00+00:00", "error": "", "next": None}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "line"),
+    [
+        ({"fires": True, "next": "2026-03-01T12:05:00+00:00"}, "last 2026-03-01T12:00:00+00:00, next 2026-03-01T12:05"),
+        ({"fires": True, "last": None}, "s: last never, next never"),
+        ({"fires": False}, "s: does not fire (up --schedules)"),
+        ({"fires": True, "error": "AccessDenied: no"}, "last 2026-03-01T12:00:00+00:00 (AccessDenied: no)"),
+    ],
+)
+def test_status_shows_when_schedules_fire(home, monkeypatch, capsys, schedule, line):
+    found = {**STATUS, "schedules": {"s": {**SCHEDULE, **schedule}}}
+    monkeypatch.setattr("local.status.status", lambda platform: found)
+    run("status", "--home", home)
+    assert line in capsys.readouterr().out
