@@ -121,7 +121,7 @@ def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     for name in ("batch", "publication", "load"):
         table.add_row(f"newest {name}", str(found[name]))
     table.add_row("freshness", f"{found['freshness']:.0f} s")
-    table.add_row("schedules", "\n".join(map(_schedule_line, found["schedules"], found["schedules"].values())))
+    table.add_row("schedules", _schedule_lines(found["schedules"]))
     table.add_row("alarms", "\n".join(f"{name}: {state}" for name, state in found["alarms"].items()))
     error = found["last_error"]
     table.add_row("last error", f"{error['at']} {error['where']}: {error['message']}" if error else "none")
@@ -299,11 +299,14 @@ def demo(directory: Annotated[Path, typer.Option(help="Where the report goes.")]
         raise LocalError("Not every proof held; see the table above.")
 
 
-def _schedule_line(name: str, schedule: dict[str, Any]) -> str:
-    last = f"last {schedule['last'] or 'never'}" + (f" ({schedule['error']})" if schedule["error"] else "")
-    if not schedule["fires"]:
-        return f"{name}: does not fire (up --schedules); {last}"
-    return f"{name}: {last}, next {schedule['next'] or 'never'}"
+def _schedule_lines(schedules: dict[str, dict[str, Any]]) -> str:
+    if not any(schedule["fires"] for schedule in schedules.values()):
+        return "none fires; up --schedules lets them"
+    lines = []
+    for name, schedule in schedules.items():
+        error = f" ({schedule['error']})" if schedule["error"] else ""
+        lines.append(f"{name}: last {schedule['last'] or 'never'}{error}, next {schedule['next'] or 'never'}")
+    return "\n".join(lines)
 
 
 def _status(text: str, quiet: bool) -> contextlib.AbstractContextManager[Any]:

@@ -43,11 +43,9 @@ class Cron:
         for day in self._days_from(moment.astimezone(self.zone).date()):
             for hour in self.hours:
                 for minute in self.minutes:
-                    local = datetime.combine(day, time(hour, minute), self.zone)
-                    found = local.astimezone(UTC)
-                    if found > moment and found.astimezone(self.zone).replace(tzinfo=None) == local.replace(
-                        tzinfo=None
-                    ):
+                    shown = datetime.combine(day, time(hour, minute))
+                    found = shown.replace(tzinfo=self.zone).astimezone(UTC)
+                    if found > moment and found.astimezone(self.zone).replace(tzinfo=None) == shown:
                         return found
         return None
 

@@ -173,7 +173,7 @@ SCHEDULE = {"expression": "rate(5 minutes)", "last": "2026-03-01T12:00:00+00:00"
     [
         ({"fires": True, "next": "2026-03-01T12:05:00+00:00"}, "last 2026-03-01T12:00:00+00:00, next 2026-03-01T12:05"),
         ({"fires": True, "last": None}, "s: last never, next never"),
-        ({"fires": False}, "s: does not fire (up --schedules)"),
+        ({"fires": False}, "none fires; up --schedules lets them"),
         ({"fires": True, "error": "AccessDenied: no"}, "last 2026-03-01T12:00:00+00:00 (AccessDenied: no)"),
     ],
 )
