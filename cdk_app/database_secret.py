@@ -1,17 +1,26 @@
-"""A secret for the login to a database that somebody else owns."""
+"""The secret with the login to a database that somebody else owns."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
 from cdk_app.compliance import acknowledge
+from cdk_app.policy import allow
 
 
 class DatabaseSecret(Construct):
-    """A secret for the connection details of a database that somebody else owns.
+    """The secret with the connection details of a database that somebody else owns: one that exists, or a new one.
 
-    It is created with an unusable login; an operator stores the real one (see the README), and no
-    template or argument ever holds it.
+    A new one holds no login; an operator stores it (see the README), and no template or argument ever holds it. Until then
+    the functions do nothing but say that they wait for it.
+
+    Parameters
+    ----------
+    arn
+        Of a secret that exists; it stays what it is. None for a new one.
+    name
+        Of a new one.
 
     Attributes
     ----------
@@ -19,9 +28,15 @@ class DatabaseSecret(Construct):
         The resource.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, name: str, removal: cdk.RemovalPolicy) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, arn: str | None, name: str, removal: cdk.RemovalPolicy
+    ) -> None:
         super().__init__(scope, construct_id)
-        self.secret = secrets.Secret(
+        self._is_new = arn is None
+        self.secret = secrets.Secret.from_secret_complete_arn(self, "Secret", arn) if arn else self._new(name, removal)
+
+    def _new(self, name: str, removal: cdk.RemovalPolicy) -> secrets.Secret:
+        secret = secrets.Secret(
             self,
             "Secret",
             secret_name=name,
@@ -34,8 +49,32 @@ class DatabaseSecret(Construct):
             removal_policy=removal,
         )
         acknowledge(
-            self.secret,
+            secret,
             {
                 "AwsSolutions-SMG4": "The login belongs to another team's database; its owner rotates it and stores the new one."
+            },
+        )
+        return secret
+
+    def allow_reading(self, role: iam.Role) -> None:
+        """Let a role read the secret, and nothing else of it.
+
+        An existing secret may have a key of its own: the role may use a key for this secret only, and only where the key's
+        policy leaves that to IAM.
+        """
+        allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
+        if self._is_new:
+            return
+        stack = cdk.Stack.of(role)
+        allow(
+            role,
+            ["kms:Decrypt"],
+            [f"arn:{stack.partition}:kms:{stack.region}:{stack.account}:key/*"],
+            wildcard="The key of a secret that exists is not known here; the conditions limit it to this secret.",
+            conditions={
+                "StringEquals": {
+                    "kms:ViaService": f"secretsmanager.{stack.region}.amazonaws.com",
+                    "kms:EncryptionContext:SecretARN": self.secret.secret_arn,
+                }
             },
         )

@@ -1,9 +1,9 @@
 """The extract function: what it is told, and what it may do."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
+from cdk_app.database_secret import DatabaseSecret
 from cdk_app.policy import NUMBERED, allow
 from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
@@ -15,7 +15,7 @@ class ExtractFunction(PythonFunction):
     """Reads the source and writes batches; it may write to the ingestion bucket and delete nothing."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack, source: secrets.ISecret
+        self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack, source: DatabaseSecret
     ) -> None:
         super().__init__(
             scope,
@@ -27,7 +27,7 @@ class ExtractFunction(PythonFunction):
             environment={
                 "INGESTION_BUCKET": storage.ingestion.bucket_name,
                 "PROCESSED_BUCKET": storage.processed.bucket_name,
-                "SOURCE_SECRET": source.secret_arn,
+                "SOURCE_SECRET": source.secret.secret_arn,
                 "SOURCE_SCHEMA": settings.source_schema,
                 "SOURCE_TLS": settings.source_tls,
                 "PART_BYTES": str(settings.part_megabytes * 2**20),
@@ -36,7 +36,7 @@ class ExtractFunction(PythonFunction):
                 "COMPRESS_PARTS": str(settings.compress_parts).lower(),
             },
         )
-        allow(self.role, ["secretsmanager:GetSecretValue"], [source.secret_arn])
+        source.allow_reading(self.role)
         allow(self.role, ["s3:ListBucket"], [self.bucket("ingestion"), self.bucket("processed")])
         allow(
             self.role,

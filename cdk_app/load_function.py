@@ -1,9 +1,9 @@
 """The load function: what it is told, and what it may do."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
+from cdk_app.database_secret import DatabaseSecret
 from cdk_app.policy import NUMBERED, allow
 from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
@@ -22,7 +22,7 @@ class LoadFunction(PythonFunction):
         *,
         settings: Settings,
         storage: StorageStack,
-        warehouse: secrets.ISecret,
+        warehouse: DatabaseSecret,
     ) -> None:
         super().__init__(
             scope,
@@ -34,14 +34,14 @@ class LoadFunction(PythonFunction):
             environment={
                 "INGESTION_BUCKET": storage.ingestion.bucket_name,
                 "PROCESSED_BUCKET": storage.processed.bucket_name,
-                "WAREHOUSE_SECRET": warehouse.secret_arn,
+                "WAREHOUSE_SECRET": warehouse.secret.secret_arn,
                 "WAREHOUSE_SCHEMA": settings.warehouse_schema,
                 "LEDGER_SCHEMA": settings.ledger_schema or "",
                 "WAREHOUSE_PURCHASE_ORDERS": settings.warehouse_purchase_orders,
                 "WAREHOUSE_TLS": settings.warehouse_tls,
             },
         )
-        allow(self.role, ["secretsmanager:GetSecretValue"], [warehouse.secret_arn])
+        warehouse.allow_reading(self.role)
         allow(self.role, ["s3:ListBucket"], [self.bucket("ingestion"), self.bucket("processed")])
         allow(
             self.role,

@@ -8,6 +8,7 @@ from constructs import Construct
 from cdk_app.database_secret import DatabaseSecret
 from cdk_app.extract_function import ExtractFunction
 from cdk_app.load_function import LoadFunction
+from cdk_app.network import VpcEndpoints
 from cdk_app.publish_machine import PublishMachine
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
@@ -33,9 +34,14 @@ class PipelineStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, construct_id, description="totesys: extract, transform, load", **kwargs)
         removal = cdk.RemovalPolicy.RETAIN if settings.keep_data else cdk.RemovalPolicy.DESTROY
-        source = DatabaseSecret(self, "Source", name=f"{settings.prefix}/source", removal=removal).secret
-        warehouse = DatabaseSecret(self, "Warehouse", name=f"{settings.prefix}/warehouse", removal=removal).secret
-        self.warehouse_secret = warehouse
+        source = DatabaseSecret(
+            self, "Source", arn=settings.source_secret_arn, name=f"{settings.prefix}/source", removal=removal
+        )
+        warehouse = DatabaseSecret(
+            self, "Warehouse", arn=settings.warehouse_secret_arn, name=f"{settings.prefix}/warehouse", removal=removal
+        )
+        self.warehouse_secret = warehouse.secret
+        VpcEndpoints(self, "Endpoints", settings=settings)
         self.extract = ExtractFunction(self, "Extract", settings=settings, storage=storage, source=source)
         self.load = LoadFunction(self, "Load", settings=settings, storage=storage, warehouse=warehouse)
         job = TransformJob(self, "Transform", settings=settings, storage=storage)
@@ -60,7 +66,7 @@ class PipelineStack(cdk.Stack):
             "TransformJob": job.job_name,
             "MaintenanceJob": job.maintenance_name,
             "StateMachine": machine.state_machine_arn,
-            "SourceSecret": source.secret_arn,
-            "WarehouseSecret": warehouse.secret_arn,
+            "SourceSecret": source.secret.secret_arn,
+            "WarehouseSecret": warehouse.secret.secret_arn,
         }.items():
             cdk.CfnOutput(self, name, value=value)

@@ -7,6 +7,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_app.bundling import function_bundle
+from cdk_app.network import place
 from cdk_app.policy import allow
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import bucket_arn
@@ -78,6 +79,7 @@ class PythonFunction(Construct):
             memory_size=memory_mb,
             environment={**environment, "POWERTOOLS_SERVICE_NAME": physical},
         )
+        place(self.function, self.role, self.arn, settings)
 
     def bucket(self, name: str, key: str = "") -> str:
         """Return the ARN of one of the platform's buckets, or of the objects `key` in it."""

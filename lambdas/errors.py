@@ -9,8 +9,16 @@ class EventError(PlatformError):
     """The event that started the function asks for something that it cannot do."""
 
 
+class NetworkError(PlatformError):
+    """The function does not reach a service of AWS."""
+
+
 class SecretError(PlatformError):
     """The secret with the connection details cannot be read or does not hold what it should."""
+
+
+class SecretUnsetError(SecretError):
+    """The secret holds what the deployment made: nobody has filled it yet."""
 
 
 class DatabaseUnreachableError(PlatformError):

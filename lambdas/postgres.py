@@ -1,14 +1,12 @@
 """Opening a PostgreSQL connection: TLS, time limits, and errors that tell no secret."""
 
-import hashlib
-import tempfile
-from pathlib import Path
-
 import psycopg
 from psycopg import errors
 
 from contracts.tls import TlsMode
+from lambdas.authorities import trusted_authorities
 from lambdas.errors import DatabaseUnreachableError, LoginRefusedError
+from lambdas.handshake import tls_problem
 from lambdas.secret import ConnectionDetails
 
 
@@ -52,24 +50,18 @@ def connect(
         "keepalives_idle": 30,
         "target_session_attrs": "read-write" if is_written else "any",
     }
-    if details.ca_certificate:
-        parameters["sslrootcert"] = str(_certificate_file(details.ca_certificate))
-    elif tls is TlsMode.VERIFY_FULL:
-        parameters["sslrootcert"] = "system"
+    authorities = trusted_authorities(tls, details.ca_certificate)
+    if authorities:
+        parameters["sslrootcert"] = str(authorities)
     try:
         return psycopg.connect(prepare_threshold=None, **parameters)  # type: ignore[arg-type]
     except psycopg.Error as error:
-        raise _explain(error, what, secret_id, tls) from None
+        raise _explain(error, details, tls, what=what, secret_id=secret_id) from None
 
 
-def _certificate_file(text: str) -> Path:
-    """Write a certificate where libpq can read it; the same text always goes to the same file."""
-    file = Path(tempfile.gettempdir()) / f"ca-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pem"
-    file.write_text(text)
-    return file
-
-
-def _explain(error: psycopg.Error, what: str, secret_id: str, tls: TlsMode) -> Exception:
+def _explain(
+    error: psycopg.Error, details: ConnectionDetails, tls: TlsMode, *, what: str, secret_id: str
+) -> DatabaseUnreachableError | LoginRefusedError:
     text = str(error)
     if isinstance(error, errors.InvalidPassword | errors.InvalidAuthorizationSpecification) or any(
         hint in text for hint in ("authentication failed", "no password supplied", "no pg_hba.conf entry")
@@ -82,9 +74,11 @@ def _explain(error: psycopg.Error, what: str, secret_id: str, tls: TlsMode) -> E
             f"The {what} server has no database of the name in secret {secret_id}. Correct its dbname; the next run goes on."
         )
     if "SSL" in text or "certificate" in text:
+        authorities = trusted_authorities(tls, details.ca_certificate)
+        problem = tls_problem(details, authorities, checks_name=tls is TlsMode.VERIFY_FULL)
+        reason = problem.value if problem else "the reason is in the server's log. Correct TLS at the server"
         return DatabaseUnreachableError(
-            f"No TLS connection ({tls.value}) to the {what} in secret {secret_id}. Check that the server offers TLS and that its "
-            f"certificate is signed by a trusted authority (ca_certificate in the secret); the next run goes on."
+            f"No TLS connection ({tls.value}) to the {what} in secret {secret_id}: {reason}; the next run goes on."
         )
     return DatabaseUnreachableError(
         f"The {what} in secret {secret_id} cannot be reached. Check its host and port, the network path and that the server "

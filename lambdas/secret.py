@@ -1,12 +1,17 @@
 """Gateway to Secrets Manager: the connection details of a database."""
 
 import json
+import ssl
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from lambdas.errors import SecretError
+from lambdas.errors import SecretError, SecretUnsetError
+
+_WHAT_TO_DO = "Store a JSON object with host, port, dbname, username and password in it."
+#: The one field of a secret that nobody has filled since the deployment made it.
+UNSET = "unset"
 
 
 class ConnectionDetails(BaseModel):
@@ -17,7 +22,7 @@ class ConnectionDetails(BaseModel):
     host
         Host name, address or directory of a unix socket.
     ca_certificate
-        PEM text of the certificate authority to trust, when it is not one that the system trusts.
+        PEM text of the certificate authorities to trust, when they are not among those that are trusted anyway.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, hide_input_in_errors=True)
@@ -29,9 +34,19 @@ class ConnectionDetails(BaseModel):
     password: SecretStr = SecretStr("")
     ca_certificate: str | None = None
 
+    @field_validator("ca_certificate")
+    @classmethod
+    def _is_pem(cls, value: str | None) -> str | None:
+        if value:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=value)
+            except (ssl.SSLError, ValueError):
+                raise ValueError("it is no certificate in PEM form, with its lines as they are in the file") from None
+        return value
+
 
 def read_connection_details(client: Any, secret_id: str) -> ConnectionDetails:
-    """Read the secret `secret_id`.
+    """Read the secret `secret_id`, as it is now (version stage AWSCURRENT).
 
     Parameters
     ----------
@@ -42,19 +57,25 @@ def read_connection_details(client: Any, secret_id: str) -> ConnectionDetails:
 
     Raises
     ------
+    SecretUnsetError
+        When it holds what the deployment made: nobody has filled it.
     SecretError
         When it cannot be read, is not a JSON object, or a field is missing or malformed.
     """
-    what_to_do = "Store a JSON object with host, port, dbname, username and password in it."
     try:
-        text = client.get_secret_value(SecretId=secret_id).get("SecretString") or ""
+        answer = client.get_secret_value(SecretId=secret_id)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
-        raise SecretError(f"Secret {secret_id} cannot be read ({code}). {what_to_do}") from None
+        raise SecretError(f"Secret {secret_id} cannot be read ({code}). {_WHAT_TO_DO}") from None
+    if "SecretBinary" in answer:
+        raise SecretError(f"Secret {secret_id} is binary, not text. {_WHAT_TO_DO}")
     try:
-        return ConnectionDetails.model_validate(json.loads(text))
+        value = json.loads(answer.get("SecretString") or "")
+        if isinstance(value, dict) and value.keys() == {UNSET}:
+            raise SecretUnsetError(f"Secret {secret_id} is not filled yet. {_WHAT_TO_DO}")
+        return ConnectionDetails.model_validate(value)
     except json.JSONDecodeError:
-        raise SecretError(f"Secret {secret_id} is not JSON. {what_to_do}") from None
+        raise SecretError(f"Secret {secret_id} is not JSON. {_WHAT_TO_DO}") from None
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'it'}: {e['msg']}" for e in error.errors())
-        raise SecretError(f"Secret {secret_id} is malformed: {problems}. {what_to_do}") from None
+        raise SecretError(f"Secret {secret_id} is malformed: {problems}. {_WHAT_TO_DO}") from None

@@ -144,16 +144,24 @@ class SourceIdentity:
     Attributes
     ----------
     system_identifier
-        Of the cluster, fixed at initdb.
+        Of the cluster, fixed at initdb; None where the source refuses to tell it.
     timeline
-        Moves with every promotion or point-in-time recovery.
+        Moves with every promotion or point-in-time recovery; None where the source refuses to tell it.
     database_oid
         Of the database inside the cluster.
+    refused
+        What the source refuses to tell, each with the code of its error: ``timeline (55000)``.
     """
 
-    system_identifier: str
-    timeline: int
+    system_identifier: str | None
+    timeline: int | None
     database_oid: int
+    refused: tuple[str, ...] = added(3, ())
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the source refuses to tell a part of it."""
+        return self.system_identifier is None or self.timeline is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,8 @@ class ExtractAnswer:
         Rows read, by table.
     gave_way
         Whether it gave way to a command that waits for a table, and kept nothing.
+    waits
+        Whether it did nothing, because nobody has filled the source's secret.
     seconds
         How long it took.
     """
@@ -91,6 +93,7 @@ class ExtractAnswer:
     reason: str
     rows: dict[str, int]
     gave_way: bool = optional(False)
+    waits: bool = optional(False)
     seconds: float = optional(0.0)
 
 
@@ -139,6 +142,8 @@ class LoadAnswer:
         Rows of the newest publication that are quarantined.
     keys_wanted, wanted
         Source tables whose key lists tell what was deleted, and how many they are.
+    reason
+        Why nothing was loaded, where that is no error: nobody has filled the warehouse's secret.
     seconds
         How long it took.
     """
@@ -150,6 +155,7 @@ class LoadAnswer:
     quarantined: int
     keys_wanted: tuple[str, ...]
     wanted: int
+    reason: str = optional("")
     seconds: float = optional(0.0)
 
 

@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except (PlatformError, ContractError) as error:
         logger.error("extraction failed", error=type(error).__name__, detail=str(error))
         raise
-    if not answer.gave_way:
+    if not answer.gave_way and not answer.waits:
         metrics.add_metric(SOURCE_CHECKED, MetricUnit.Count, 1)
     if answer.batch is not None:
         metrics.add_metric(BATCHES_COMMITTED, MetricUnit.Count, int(answer.is_whole))

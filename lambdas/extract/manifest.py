@@ -67,6 +67,11 @@ def news(plan: Plan, previous: Manifest | None) -> list[str]:
                 found.append(
                     f"column {name}.{column} is not in the contract: extracted and kept in the log, not remodelled"
                 )
+    refused = plan.position.identity.refused
+    if refused and (previous is None or previous.source.refused != refused):
+        found.append(
+            f"the source refuses to tell its {', '.join(refused)}: every extraction looks at the witnesses' rows instead"
+        )
     if plan.reason:
         found += [f"table {name} is not in the contract: not read" for name in plan.unknown_tables]
     return found

@@ -24,7 +24,8 @@ from contracts.protocol.progress import (
 )
 from contracts.protocol.steps import ExtractAnswer
 from contracts.tables.source import SOURCE_TABLES
-from lambdas.errors import SourceMovedError
+from lambdas.database import open_database
+from lambdas.errors import SecretUnsetError, SourceMovedError
 from lambdas.extract import witness
 from lambdas.extract.copying import Chunk
 from lambdas.extract.event import Request
@@ -36,9 +37,8 @@ from lambdas.extract.reading import Write, read
 from lambdas.extract.settings import ExtractSettings
 from lambdas.extract.shapes import read_catalog
 from lambdas.extract.snapshot import Snapshot, explained, open_snapshot
+from lambdas.network import network_explained
 from lambdas.observability import MetricUnit, logger, metrics
-from lambdas.postgres import connect
-from lambdas.secret import read_connection_details
 
 #: How often an extraction begins again because the source's tables moved, or because it lost the race and was asked for more.
 ATTEMPTS = 3
@@ -77,6 +77,7 @@ class Clock:
         return time.monotonic() - self.started > self.end_seconds
 
 
+@network_explained()
 def extract(
     settings: ExtractSettings,
     request: Request = Request(),
@@ -109,6 +110,8 @@ def extract(
             if is_last or not request.is_particular:
                 return _no_batch(f"lost the race: {error}; what changed arrives with the next batch")
             logger.warning(f"trying again: {error}")
+        except SecretUnsetError as error:
+            return replace(_no_batch(f"waiting for the secret: {error}"), waits=True)
         except _GaveWayError:
             reason = "gave way to a command that waits for a table that was being read; the next run reads again"
             return replace(_no_batch(reason), gave_way=True)
@@ -155,13 +158,8 @@ def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> 
 
 
 def _connect(settings: ExtractSettings) -> psycopg.Connection[Any]:
-    details = read_connection_details(boto3.client("secretsmanager"), settings.source_secret)
-    return connect(
-        details,
-        what="source",
-        secret_id=settings.source_secret,
-        tls=settings.source_tls,
-        application_name="totesys-extract",
+    return open_database(
+        settings.source_secret, what="source", tls=settings.source_tls, application_name="totesys-extract"
     )
 
 

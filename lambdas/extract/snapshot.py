@@ -20,15 +20,14 @@ from contracts.protocol.manifest import SourceIdentity
 from contracts.tables.table import SourceTable
 from lambdas.errors import PrivilegeError, SourceReadError
 from lambdas.extract.copying import KEYS, Chunk, copy_out
+from lambdas.extract.identity import read_identity
 from lambdas.extract.shapes import Relation, moved_tables, read_catalog
 
 #: A horizon further back than this (in transactions) is not comparable by age(), with room to spare.
 COMPARABLE_AGE = 2**31 - 10**8
-
-# The timeline that is written now: the control file learns of a promotion only with the next checkpoint.
-_TIMELINE = sql.SQL(
-    "case when pg_is_in_recovery() then (select timeline_id from pg_control_checkpoint()) "
-    "else ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int end"
+_POSITION = sql.SQL(
+    "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, "
+    "now(), pg_postmaster_start_time(), (select reset_val from pg_settings where name = 'TimeZone'), pg_backend_pid()"
 )
 
 
@@ -79,19 +78,11 @@ class Snapshot:
 
     def position(self) -> Position:
         """Return where in the source's history the snapshot is."""
-        with explained("pg_control_system()"):
-            row = self._row(
-                sql.SQL(
-                    "select (select system_identifier::text from pg_control_system()), {timeline}, "
-                    "(select oid::bigint from pg_database where datname = current_database()), "
-                    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
-                    "pg_snapshot_xmax(pg_current_snapshot())::text::bigint, now(), pg_postmaster_start_time(), "
-                    "(select reset_val from pg_settings where name = 'TimeZone'), pg_backend_pid()"
-                ).format(timeline=_TIMELINE)
-            )
-        identity = SourceIdentity(system_identifier=row[0], timeline=row[1], database_oid=row[2])
-        started = row[6].astimezone(UTC).isoformat(timespec="microseconds")
-        return Position(identity, row[3], row[4], row[5].astimezone(UTC), started, row[7] or "", row[8])
+        with explained("the snapshot's transaction ids"):
+            identity = read_identity(self._connection)
+            horizon, next_xid, taken, started, zone, pid = self._row(_POSITION)
+        since = started.astimezone(UTC).isoformat(timespec="microseconds")
+        return Position(identity, horizon, next_xid, taken.astimezone(UTC), since, zone or "", pid)
 
     def catalog(self) -> dict[str, Relation]:
         """Return every table in the schema, as the snapshot saw it."""

@@ -17,9 +17,8 @@ def why_everything(previous: Manifest | None, identity: SourceIdentity, horizon:
     if previous is None:
         return "first batch"
     for attribute, what in _IDENTITY.items():
-        before, now = getattr(previous.source, attribute), getattr(identity, attribute)
-        if before != now:
-            return f"the source is another {what} than before ({before}, now {now})"
+        if another := _another(what, getattr(previous.source, attribute), getattr(identity, attribute)):
+            return another
     if horizon < previous.horizon:
         return "the horizon went backwards"
     if next_xid - previous.comparable_from > COMPARABLE_AGE:
@@ -29,6 +28,17 @@ def why_everything(previous: Manifest | None, identity: SourceIdentity, horizon:
             f"the manifest before is of format {previous.format}, which does not tell what the tables were and became"
         )
     return ""
+
+
+def _another(what: str, before: str | int | None, now: str | int | None) -> str:
+    """Return why one part of the identity is not the one before, or ""; what both times is refused says nothing."""
+    if before == now:
+        return ""
+    if now is None:
+        return f"the source told its {what} before ({before}) and refuses to tell it now: it may be another one"
+    if before is None:
+        return f"the source refused to tell its {what} before and tells it now ({now}): it may be another one"
+    return f"the source is another {what} than before ({before}, now {now})"
 
 
 def why_again(previous: Manifest, changes: Mapping[str, str]) -> str:

@@ -4,7 +4,8 @@ A server whose files were put back to an older copy (a snapshot of its volume) h
 more transaction ids than were lost, its horizon lies beyond the previous one: what was changed in between would be taken for
 old. So each manifest keeps a few of the newest row versions of each table. All transactions below its horizon had ended:
 no row version that one of them wrote can appear later. When the server was started anew since, they are looked at again; a
-server that ran all the time cannot have had its files exchanged.
+server that ran all the time cannot have had its files exchanged. A source that refuses to tell its timeline or its cluster is
+believed less: there the rows of the witnesses, which their keys find, are looked at in every extraction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,24 +64,29 @@ def take(
 
 def contradiction(snapshot: Snapshot, position: Position, previous: Manifest) -> str:
     """Return why the source's history is not the one that `previous` saw, or "" when nothing contradicts."""
-    if not previous.server_started or previous.server_started == position.server_started:
+    is_started_anew = previous.server_started != position.server_started
+    if not previous.server_started or not (is_started_anew or position.identity.is_partial):
         return ""
+    when = "since its server was started anew" if is_started_anew else "although its server says that it ran on"
     for name, table in SOURCE_TABLES.items():
         witness = previous.tables[name].witness
         if witness is None:
             continue
         kept = {row[0]: row[1] for row in witness.rows}
-        since = max(witness.since, position.next_xid - COMPARABLE_AGE, _LOWEST)
-        found = snapshot.versions_since(table, since, previous.horizon, list(kept))
+        if is_started_anew:
+            since = max(witness.since, position.next_xid - COMPARABLE_AGE, _LOWEST)
+            found = snapshot.versions_since(table, since, previous.horizon, list(kept))
+        else:
+            found = snapshot.versions_of(table, list(kept))
         for key, xmin in found:
             xid = _full(xmin, position.horizon)
             if xid < previous.horizon and kept.get(key) != xid:
                 return (
-                    f"the source's history is another one since its server was started anew: row {key} of {name} is of "
-                    f"transaction {xid}, of which the batch before saw no such row"
+                    f"the source's history is another one {when}: row {key} of {name} is of transaction {xid}, of which "
+                    f"the batch before saw no such row"
                 )
         if kept and kept.keys().isdisjoint(key for key, _ in found):
-            return f"the source's history may be another one: since its server was started anew the newest rows of {name} are gone"
+            return f"the source's history may be another one {when}: the newest rows of {name} are gone"
     return ""
 
 

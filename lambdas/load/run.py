@@ -27,7 +27,7 @@ from contracts.protocol.steps import DropAnswer, LoadAnswer, LoadEvent, PendingA
 from contracts.release import FORMAT, RELEASE
 from contracts.tables.former import former_columns
 from contracts.tables.star import STAR_TABLES
-from lambdas.errors import AnotherLoadError, ListingMissingError
+from lambdas.errors import AnotherLoadError, ListingMissingError, SecretUnsetError
 from lambdas.load.custody import Owner
 from lambdas.load.lake_files import LakeFiles
 from lambdas.load.loading import check_custody, load_publication, rebuild_check
@@ -35,12 +35,14 @@ from lambdas.load.pending_check import check_pending, reported_by_the_lake
 from lambdas.load.rebuild import Rebuild
 from lambdas.load.session import RESERVE_SECONDS, attempts, open_warehouse
 from lambdas.load.settings import LoadSettings
+from lambdas.network import network_explained
 from lambdas.observability import MetricUnit, age, logger, metrics, table_metric
 
 #: Share of an invocation's time that must remain for a rebuild's last step, which is one transaction.
 EXCHANGE_SHARE = 0.8
 
 
+@network_explained()
 def answer(
     settings: LoadSettings, event: LoadEvent, remaining_seconds: Callable[[], float]
 ) -> LoadAnswer | PendingAnswer | RebuildAnswer | DropAnswer:
@@ -59,7 +61,7 @@ def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> Load
     ingestion, processed = _buckets(settings)
     lake = LakeFiles.open(processed.name)
     loaded: list[int] = []
-    last, waits = 0, False
+    last, waits, reason = 0, False, ""
     try:
         for attempt in attempts(remaining_seconds):
             with attempt, open_warehouse(settings) as warehouse:
@@ -75,9 +77,12 @@ def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> Load
     except AnotherLoadError as error:
         waits = True
         logger.warning("another load is at work", detail=str(error))
+    except SecretUnsetError as error:
+        reason = f"waiting for the secret: {error}"
+        logger.warning(reason)
     finally:  # what stands before a publication that cannot be loaded is in the warehouse
         _confirm(processed, last)
-    if waits and not last:  # the other load let nobody look into the ledger
+    if (waits or reason) and not last:  # nobody could look into the ledger
         last = newest_load_number(processed)
     quarantined, wanted = reported_by_the_lake(ingestion, processed)
     metrics.add_metric(ROWS_QUARANTINED, MetricUnit.Count, quarantined)
@@ -89,6 +94,7 @@ def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> Load
         quarantined=quarantined,
         keys_wanted=wanted,
         wanted=len(wanted),
+        reason=reason,
     )
 
 

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-import boto3
 from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 
+from lambdas.database import open_database
 from lambdas.errors import DatabaseUnreachableError, WarehouseBusyError
 from lambdas.load.settings import LoadSettings
 from lambdas.load.warehouse.gateway import Warehouse
 from lambdas.observability import logger
-from lambdas.postgres import connect
-from lambdas.secret import read_connection_details
 
 #: How often a connection that was lost, or a lock that others held, is tried.
 ATTEMPTS = 10
@@ -35,11 +33,9 @@ def attempts(remaining_seconds: Callable[[], float]) -> Retrying:
 @contextmanager
 def open_warehouse(settings: LoadSettings) -> Iterator[Warehouse]:
     """Connect to the warehouse, and make and check what it must have."""
-    details = read_connection_details(boto3.client("secretsmanager"), settings.warehouse_secret)
-    connection = connect(
-        details,
+    connection = open_database(
+        settings.warehouse_secret,
         what="warehouse",
-        secret_id=settings.warehouse_secret,
         tls=settings.warehouse_tls,
         application_name="totesys-load",
         is_written=True,
