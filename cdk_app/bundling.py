@@ -93,7 +93,9 @@ def job_library() -> Path:
 
 
 def _modules(package: Path) -> list[Path]:
-    return sorted(p for p in package.rglob("*") if p.suffix in (".py", ".json", ".pem") and "__pycache__" not in p.parts)
+    return sorted(
+        p for p in package.rglob("*") if p.suffix in (".py", ".json", ".pem") and "__pycache__" not in p.parts
+    )
 
 
 def _digest(files: Iterable[Path], salt: str) -> str:

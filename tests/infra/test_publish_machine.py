@@ -5,6 +5,8 @@ import json
 import pytest
 
 from cdk_app.publish_definition import MENDED_BY_EVERYTHING
+from contracts.protocol.steps import LoadAnswer
+from contracts.protocol.strict_json import plain
 from tests.support.states import EXECUTION, Answers, Failure, walk_as_the_emulator, walk_strictly
 
 PENDING = {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
@@ -69,6 +71,13 @@ def test_g6_key_lists_are_asked_for_when_the_lake_shows_keys_that_the_source_has
     (asked,) = walk.parameters("AskForKeys")
     assert asked["Payload"] == {"trigger": "reconciliation", "keys": ["payment"]} and "Extract" in asked["FunctionName"]
     assert walk.output["keys"]["result"]["batch"] == 3
+
+
+def test_while_nobody_has_filled_the_warehouse_s_secret_the_machine_ends_well(run):
+    waiting = LoadAnswer((), 0, False, 60.0, 0, (), 0, reason="waiting for the secret: Secret s is not filled yet.")
+    walk = run(Load=plain(waiting))
+    assert walk.tasks == ["CheckPending", "Transform", "Load"] and walk.failure is None
+    assert "waiting for the secret" in walk.output["load"]["result"]["reason"]
 
 
 @pytest.mark.parametrize("error", ["LakeReconciliationError", "IngestionDamagedError", "DamagedDocumentError"])

@@ -1,4 +1,4 @@
-"""verify-full against a real PostgreSQL with a private authority: by psycopg's own OpenSSL, and without any variable that helps it."""
+"""verify-full against a real PostgreSQL with a private authority, by psycopg's own OpenSSL, without any variable that helps it."""
 
 import os
 from contextlib import closing
@@ -134,7 +134,7 @@ def test_a_certificate_of_another_time_is_told(authority, open_through, dates, r
 
 
 def test_a_server_without_tls_is_told(server):
-    with pytest.raises(DatabaseUnreachableError, match="offers no TLS. Switch it on"):
+    with pytest.raises(DatabaseUnreachableError, match=r"offers no TLS\. Switch it on"):
         _ask("localhost", server.port, TlsMode.VERIFY_FULL)
 
 

@@ -35,7 +35,12 @@ class Authority:
         (self.directory / "serial").write_text("01\n")
         (self.directory / "config").write_text(CONFIG.format(directory=self.directory))
         self.file = self.directory / "ca.pem"
-        extensions = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        extensions = [
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+            "-addext",
+            "keyUsage=critical,keyCertSign,cRLSign",
+        ]
         self._openssl(
             "req", "-x509", *self._key("ca"), "-subj", f"/CN={name}", "-days", "30", *extensions, "-out", self.file
         )
@@ -47,7 +52,16 @@ class Authority:
         extensions = self.directory / f"{name}.ext"
         extensions.write_text(f"subjectAltName=DNS:{host}\nbasicConstraints=CA:FALSE\n")
         self._openssl("req", "-new", *self._key(name), "-subj", "/CN=server", "-out", request)
-        signing = ["-cert", self.file, "-keyfile", self.directory / "ca.key", "-extfile", extensions, "-notext", "-batch"]
+        signing = [
+            "-cert",
+            self.file,
+            "-keyfile",
+            self.directory / "ca.key",
+            "-extfile",
+            extensions,
+            "-notext",
+            "-batch",
+        ]
         between = ["-startdate", dates[0], "-enddate", dates[1]]
         self._openssl("ca", "-config", self.directory / "config", *signing, *between, "-in", request, "-out", signed)
         return key, signed

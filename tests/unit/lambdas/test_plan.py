@@ -18,13 +18,14 @@ from tests.support.samples import LAKE, SCHEMA, SOURCE, TIME, extract, manifest,
 
 
 class FakeSnapshot:
-    def __init__(self, *, changed=(), schema=SCHEMA, moved=(), started=TIME, versions=None):
+    def __init__(self, *, changed=(), schema=SCHEMA, moved=(), started=TIME, versions=None, identity=SOURCE):
         self._changed, self._schema, self._moved, self._started = changed, schema, moved, started
-        self.versions = versions or {}
+        self.versions, self._identity = versions or {}, identity
+        self.scanned, self.looked_up = [], []
         self.horizons = set()
 
     def position(self):
-        return position(started=self._started)
+        return position(started=self._started, identity=self._identity)
 
     def catalog(self):
         return self._schema
@@ -32,7 +33,12 @@ class FakeSnapshot:
     def moved(self, tables):
         return [name for name in tables if name in self._moved]
 
+    def versions_of(self, table, keys):
+        self.looked_up.append(table.name)
+        return [row for row in self.versions.get(table.name, [(3, 995), (2, 991)]) if row[0] in keys]
+
     def versions_since(self, table, since, horizon, keys):
+        self.scanned.append(table.name)
         return self.versions.get(table.name, [(3, 995), (2, 991)])
 
     def statistics(self, table, horizon, *, count_changed):

@@ -5,10 +5,15 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.errors import SecretError
+from lambdas.authorities import RDS_AUTHORITIES
+from lambdas.errors import SecretError, SecretUnsetError
 from lambdas.secret import read_connection_details
+from tools.rds_authorities import authorities
 
 GOOD = {"host": "db", "port": 5433, "dbname": "totesys", "username": "u", "password": "hunter2"}
+
+
+PEM = authorities(RDS_AUTHORITIES.read_text())[0].pem
 
 
 class FakeSecrets:
@@ -33,7 +38,13 @@ def test_a_good_secret_is_read_and_its_password_is_not_shown():
         (None, "not JSON"),
         ("hunter2", "not JSON"),
         ('"hunter2"', "malformed"),
-        ('{"unset": "hunter2"}', "host"),
+        ('["hunter2"]', "malformed"),
+        ('{"unset": "hunter2", "host": "db"}', "dbname: Field required"),
+        (json.dumps({k: v for k, v in GOOD.items() if k != "host"}), "host: Field required"),
+        (json.dumps({"username": "u", "password": "hunter2"}), "host: Field required; dbname: Field required"),
+        (json.dumps({**GOOD, "password": 5}), "password"),
+        (json.dumps({**GOOD, "ca_certificate": "hunter2"}), "ca_certificate: Value error, it is no certificate in PEM"),
+        (json.dumps({**GOOD, "ca_certificate": PEM.replace("\n", "\\n")}), "ca_certificate.*its lines as they are"),
         (json.dumps({**GOOD, "port": "hunter2"}), "port"),
         (json.dumps({**GOOD, "port": 0}), "port"),
         (json.dumps({**GOOD, "username": ""}), "username"),
@@ -51,3 +62,27 @@ def test_g12_a_secret_that_cannot_be_read_names_the_code():
     with pytest.raises(SecretError, match="AccessDeniedException") as refused:
         read_connection_details(FakeSecrets(code="AccessDeniedException"), "my-secret")
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_secret_that_nobody_has_filled_is_told_from_a_wrong_one():
+    with pytest.raises(
+        SecretUnsetError, match=r"my-secret is not filled yet\. Store a JSON object with host"
+    ) as refused:
+        read_connection_details(FakeSecrets('{"unset": "hunter2"}'), "my-secret")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_binary_secret_is_told():
+    class Binary:
+        def get_secret_value(self, SecretId):
+            return {"SecretBinary": b"hunter2"}
+
+    with pytest.raises(SecretError, match="my-secret is binary, not text") as refused:
+        read_connection_details(Binary(), "my-secret")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_secret_may_hold_more_than_is_needed_up_to_the_64_kib_that_aws_takes():
+    more = {**GOOD, "engine": "postgres", "masterarn": "arn", "ca_certificate": PEM * 52, "notes": "x" * 4000}
+    assert 50_000 < len(json.dumps(more)) < 2**16
+    assert read_connection_details(FakeSecrets(json.dumps(more)), "s").ca_certificate == (PEM * 52).strip()

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.protocol.manifest import Unfinished, Witness
+from contracts.protocol.manifest import SourceIdentity, Unfinished, Witness
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import modelled
 from lambdas.errors import SourceMovedError
 from lambdas.extract.event import Request
+from lambdas.extract.manifest import news
 from lambdas.extract.plan import is_read_whole, plan
 from lambdas.extract.trust import why_everything
 from lambdas.extract.witness import contradiction, take
@@ -169,3 +170,63 @@ def test_a_witness_is_kept_and_continued_without_scanning():
     assert found == Witness(full + 900, ((8, full + 980), (7, full + 950))) and scans == 0
     assert _taken([], before, {}) == (kept, 0)
     assert _taken([(1, 5)], before, {"payment": None})[1] == 1
+
+
+REFUSING = SourceIdentity(SOURCE.system_identifier, None, SOURCE.database_oid, ("timeline (55000)",))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "reason"),
+    [
+        (SOURCE, REFUSING, "the source told its timeline before (1) and refuses to tell it now: it may be another one"),
+        (
+            REFUSING,
+            SOURCE,
+            "the source refused to tell its timeline before and tells it now (1): it may be another one",
+        ),
+        (REFUSING, REFUSING, ""),
+        (REFUSING, replace(REFUSING, refused=("timeline (42501)",)), ""),
+        (REFUSING, replace(REFUSING, system_identifier=None), "told its cluster before (7412345678901234567)"),
+        (REFUSING, replace(REFUSING, database_oid=5), "another database than before (16384, now 5)"),
+    ],
+)
+def test_g1_what_the_source_refuses_to_tell_now_and_not_before_leads_to_a_full_batch(before, now, reason):
+    found = why_everything(replace(manifest(3), source=before), now, 1001, 1001)
+    assert (reason in found) if reason else found == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([(3, 995), (2, 991)], ""),
+        ([(3, 1000), (2, 991)], ""),  # changed since
+        ([(2, 991)], ""),  # one is deleted
+        ([(3, 994), (2, 991)], "although its server says that it ran on: row 3 of payment is of transaction 994"),
+        ([], "although its server says that it ran on: the newest rows of payment are gone"),
+    ],
+)
+@pytest.mark.parametrize("part", ["timeline", "system_identifier"])
+def test_g1_a_source_that_refuses_a_part_of_its_identity_is_looked_at_in_every_extraction(part, rows, reason):
+    snapshot = FakeSnapshot(versions={"payment": rows})
+    now = position(1500, 1500)
+    assert contradiction(snapshot, now, manifest(3)) == "" and not snapshot.looked_up
+    refusing = replace(now, identity=replace(SOURCE, **{part: None}))
+    found = contradiction(snapshot, refusing, manifest(3))
+    assert (reason in found) if reason else found == ""
+    assert snapshot.looked_up and not snapshot.scanned
+
+
+def test_g1_a_source_that_refuses_its_timeline_and_was_started_anew_is_looked_at_whole():
+    snapshot = FakeSnapshot(versions={"payment": [(3, 995), (2, 991), (1, 999)]})
+    now = replace(position(1500, 1500, started=LATER), identity=REFUSING)
+    assert "row 1 of payment" in contradiction(snapshot, now, manifest(3)) and snapshot.scanned
+
+
+def test_what_the_source_refuses_to_tell_is_told_once():
+    refusing = replace(manifest(3), source=REFUSING)
+    snapshot = FakeSnapshot(identity=REFUSING)
+    assert news(plan(snapshot, refusing), refusing) == []
+    for previous in (None, manifest(3)):
+        told = news(plan(snapshot, previous), previous)
+        assert told[0].startswith("the source refuses to tell its timeline (55000): every extraction looks")
+    assert news(plan(FakeSnapshot(), None), None) == []
