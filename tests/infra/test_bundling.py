@@ -39,6 +39,12 @@ def test_a_bundle_holds_no_other_functions_code():
     assert not (function_bundle("extract", wheels=False) / "lambdas" / "load").exists()
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_bundle_has_the_authorities_of_rds(name):
+    file = Path("lambdas", "rds_authorities.pem")
+    assert (function_bundle(name, wheels=False) / file).read_bytes() == (bundling.ROOT / file).read_bytes()
+
+
 def test_building_twice_gives_the_same_directory_and_a_changed_source_another(cache, monkeypatch):
     first = function_bundle("extract", wheels=False)
     assert function_bundle("extract", wheels=False) == first

@@ -13,6 +13,8 @@ from lambdas.postgres import connect
 from lambdas.secret import ConnectionDetails
 from local.servers.postgres import PostgresServer
 from tests.support.tls import Authority, TlsProxy
+from tools.rds_authorities import AuthorityError
+from tools.rds_authorities import authorities as parsed
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +147,10 @@ def test_without_a_check_of_the_name_one_authority_is_believed_and_must_be_named
 
 def test_a_server_whose_certificate_nobody_checks(authority, open_through):
     assert open_through(*authority.certificate("elsewhere"), tls=TlsMode.REQUIRE) == "totesys"
+
+
+def test_what_may_sign_no_others_is_not_taken_for_an_authority_of_rds(authority):
+    _, certificate = authority.certificate()
+    with pytest.raises(AuthorityError, match="is not that of an authority"):
+        parsed(certificate.read_text())
+    assert [found.name for found in parsed(authority.file.read_text())] == ["authority"]

@@ -4,10 +4,8 @@ import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from lambdas.authorities import RDS_AUTHORITIES
-from tools.rds_authorities import PACKAGE, SHA256, Authority, AuthorityError, authorities, write
+from tools.rds_authorities import PACKAGE, SHA256, Authority, authorities, write
 
 TEXT = RDS_AUTHORITIES.read_text("utf-8")
 BODY = TEXT.split("\n", 4)[4]
@@ -43,11 +41,3 @@ def test_what_has_expired_is_left_out_and_the_rest_is_in_the_order_of_names():
     assert text.endswith("\n# a, until 2038-01-19\nA\n\n# b, until 2038-01-19\nB\n") and "old" not in text
     assert "Date: 2026-11-26; 2 certificates" in text
     assert write(reversed(found), datetime(2026, 11, 26, tzinfo=UTC)) == text
-
-
-def test_a_certificate_that_signs_no_others_is_refused(tmp_path):
-    from tests.support.tls import Authority as Private
-
-    _, certificate = Private(tmp_path).certificate()
-    with pytest.raises(AuthorityError, match="is not that of an authority"):
-        authorities(certificate.read_text())
