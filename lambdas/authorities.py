@@ -13,7 +13,6 @@ from pathlib import Path
 import botocore
 
 from contracts.tls import TlsMode
-from lambdas.errors import SecretError
 
 #: Amazon's authorities for RDS, Aurora and RDS Proxy in all regions; ``make rds-authorities`` writes them.
 RDS_AUTHORITIES = Path(__file__).with_name("rds_authorities.pem")
@@ -27,20 +26,10 @@ def trusted_authorities(tls: TlsMode, own: str | None) -> Path | None:
     Parameters
     ----------
     own
-        PEM text from the secret. Then only these are believed.
-
-    Raises
-    ------
-    SecretError
-        When `TlsMode.VERIFY_CA` has no authority of its own: others sign for everybody, and no name is checked.
+        PEM text from the secret. Then only these are believed. `TlsMode.VERIFY_CA` has no others.
     """
     if own:
         return _written(own)
-    if tls is TlsMode.VERIFY_CA:
-        raise SecretError(
-            f"{tls.value} checks no name, so it believes one authority only: store its PEM text in the secret, as "
-            f"ca_certificate, or deploy with {TlsMode.VERIFY_FULL.value}. The next run goes on."
-        )
     if tls is TlsMode.VERIFY_FULL:
         return _written(RDS_AUTHORITIES.read_text("utf-8") + _system_file().read_text("utf-8"))
     return None

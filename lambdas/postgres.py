@@ -5,7 +5,7 @@ from psycopg import errors
 
 from contracts.tls import TlsMode
 from lambdas.authorities import trusted_authorities
-from lambdas.errors import DatabaseUnreachableError, LoginRefusedError
+from lambdas.errors import DatabaseUnreachableError, LoginRefusedError, SecretError
 from lambdas.handshake import tls_problem
 from lambdas.secret import ConnectionDetails
 
@@ -34,9 +34,14 @@ def connect(
 
     Raises
     ------
-    DatabaseUnreachableError, LoginRefusedError
+    SecretError, DatabaseUnreachableError, LoginRefusedError
         With neither host, user nor password in the message.
     """
+    if tls is TlsMode.VERIFY_CA and not details.ca_certificate:
+        raise SecretError(
+            f"Secret {secret_id} lacks ca_certificate, and {tls.value}, which checks no name, believes that authority only. "
+            f"Store its PEM text there, or deploy with {TlsMode.VERIFY_FULL.value}; the next run goes on."
+        )
     parameters: dict[str, str | int] = {
         "host": details.host,
         "port": details.port,

@@ -4,10 +4,10 @@ import json
 import ssl
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from lambdas.errors import SecretError, SecretUnsetError
+from lambdas.errors import NetworkError, SecretError, SecretUnsetError
 
 _WHAT_TO_DO = "Store a JSON object with host, port, dbname, username and password in it."
 #: The one field of a secret that nobody has filled since the deployment made it.
@@ -59,11 +59,19 @@ def read_connection_details(client: Any, secret_id: str) -> ConnectionDetails:
     ------
     SecretUnsetError
         When it holds what the deployment made: nobody has filled it.
+    NetworkError
+        When Secrets Manager is not reached.
     SecretError
         When it cannot be read, is not a JSON object, or a field is missing or malformed.
     """
     try:
         answer = client.get_secret_value(SecretId=secret_id)
+    except (ConnectTimeoutError, EndpointConnectionError):
+        raise NetworkError(
+            f"Secret {secret_id} cannot be read: the function does not reach Secrets Manager. When it runs in a VPC, its "
+            f"subnets need a NAT gateway, or secretsmanager in vpc_endpoints, and its security groups must let port 443 out. "
+            f"Nothing was committed; the next run goes on."
+        ) from None
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         raise SecretError(f"Secret {secret_id} cannot be read ({code}). {_WHAT_TO_DO}") from None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from contracts.errors import DuplicateNumberError, StorageError
 from contracts.protocol.object_layout import document_number, newest_number
@@ -122,9 +122,13 @@ class Bucket:
         return answer
 
     def _explain(self, operation: str, error: Exception) -> StorageError:
+        unreached = isinstance(error, ConnectTimeoutError | EndpointConnectionError)
+        what_to_do = (
+            " S3 is not reached: in a VPC, the subnets need a NAT gateway, or s3 in vpc_endpoints." if unreached else ""
+        )
         return StorageError(
-            f"S3 {operation} on bucket {self.name} failed: {type(error).__name__} {error}. Nothing was committed; "
-            f"the next run goes on."
+            f"S3 {operation} on bucket {self.name} failed: {type(error).__name__} {error}.{what_to_do} Nothing was "
+            f"committed; the next run goes on."
         )
 
 

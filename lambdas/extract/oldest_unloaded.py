@@ -8,11 +8,9 @@ import boto3
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.progress import newest_load_number, oldest_waiting_batch
 from lambdas.extract.settings import ExtractSettings
-from lambdas.network import network_explained
 from lambdas.observability import age
 
 
-@network_explained()
 def oldest_unloaded_batch_age(settings: ExtractSettings) -> float:
     """Return the age in seconds; 0 when every batch is confirmed."""
     client = boto3.client("s3")

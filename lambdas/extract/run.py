@@ -37,7 +37,6 @@ from lambdas.extract.reading import Write, read
 from lambdas.extract.settings import ExtractSettings
 from lambdas.extract.shapes import read_catalog
 from lambdas.extract.snapshot import Snapshot, explained, open_snapshot
-from lambdas.network import network_explained
 from lambdas.observability import MetricUnit, logger, metrics
 
 #: How often an extraction begins again because the source's tables moved, or because it lost the race and was asked for more.
@@ -77,7 +76,6 @@ class Clock:
         return time.monotonic() - self.started > self.end_seconds
 
 
-@network_explained()
 def extract(
     settings: ExtractSettings,
     request: Request = Request(),

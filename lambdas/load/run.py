@@ -35,14 +35,12 @@ from lambdas.load.pending_check import check_pending, reported_by_the_lake
 from lambdas.load.rebuild import Rebuild
 from lambdas.load.session import RESERVE_SECONDS, attempts, open_warehouse
 from lambdas.load.settings import LoadSettings
-from lambdas.network import network_explained
 from lambdas.observability import MetricUnit, age, logger, metrics, table_metric
 
 #: Share of an invocation's time that must remain for a rebuild's last step, which is one transaction.
 EXCHANGE_SHARE = 0.8
 
 
-@network_explained()
 def answer(
     settings: LoadSettings, event: LoadEvent, remaining_seconds: Callable[[], float]
 ) -> LoadAnswer | PendingAnswer | RebuildAnswer | DropAnswer:

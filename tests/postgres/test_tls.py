@@ -141,7 +141,7 @@ def test_a_server_without_tls_is_told(server):
 
 
 def test_without_a_check_of_the_name_one_authority_is_believed_and_must_be_named(authority, open_through):
-    with pytest.raises(SecretError, match="verify-ca checks no name"):
+    with pytest.raises(SecretError, match="my-secret lacks ca_certificate, and verify-ca, which checks no name"):
         open_through(*authority.certificate(), tls=TlsMode.VERIFY_CA)
 
 

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError
 
 from contracts.errors import DuplicateNumberError, StorageError
 from contracts.protocol.bucket import Bucket
@@ -84,6 +84,18 @@ def test_a_put_that_did_not_arrive_is_told():
     s3.put_object = lambda **_: (_ for _ in ()).throw(ConnectionClosedError(endpoint_url="https://s3"))
     with pytest.raises(StorageError):
         Bucket(s3, "b").put_once("k", b"mine")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_route"),
+    [(ConnectTimeoutError, True), (EndpointConnectionError, True), (ConnectionClosedError, False)],
+)
+def test_a_subnet_without_a_route_to_s3_is_told(error, is_route):
+    s3 = FakeS3()
+    s3.list_objects_v2 = lambda **_: (_ for _ in ()).throw(error(endpoint_url="https://s3"))
+    with pytest.raises(StorageError) as told:
+        Bucket(s3, "b").newest(MANIFEST_PREFIX)
+    assert ("a NAT gateway, or s3 in vpc_endpoints" in str(told.value)) is is_route
 
 
 @pytest.mark.parametrize("newest", [0, 1, 2, 3, 40])

@@ -1,14 +1,12 @@
-"""A login that is rotated in mid-run, and a network from which AWS is not reached."""
+"""A login that is rotated in mid-run."""
 
 import json
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 
 from lambdas import database
 from lambdas.database import open_database
-from lambdas.errors import DatabaseUnreachableError, LoginRefusedError, NetworkError, SecretUnsetError
-from lambdas.network import network_explained
+from lambdas.errors import DatabaseUnreachableError, LoginRefusedError, SecretUnsetError
 
 
 @pytest.fixture
@@ -70,24 +68,3 @@ def test_nothing_else_is_tried_again(secrets, version, error):
     with pytest.raises(error):
         open_database("s")
     assert len(versions) == 1 and not paused
-
-
-@pytest.mark.parametrize("error", [ConnectTimeoutError, EndpointConnectionError])
-@pytest.mark.parametrize(
-    ("url", "service"),
-    [
-        ("https://secretsmanager.eu-west-2.amazonaws.com/", "secretsmanager"),
-        ("https://totesys-prod-ingestion.s3.eu-west-2.amazonaws.com/?prefix=s3", "s3"),
-        ("https://s3.eu-west-2.amazonaws.com/bucket", "s3"),
-    ],
-)
-def test_a_subnet_without_a_route_is_told_with_the_service_and_what_to_do(error, url, service):
-    @network_explained()
-    def run():
-        raise error(endpoint_url=url, error="timed out")
-
-    with pytest.raises(
-        NetworkError, match=rf"AWS service {service}\..*NAT gateway, or {service} in vpc_endpoints"
-    ) as told:
-        run()
-    assert "amazonaws" not in str(told.value) and told.value.__suppress_context__

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from lambdas.authorities import RDS_AUTHORITIES
-from lambdas.errors import SecretError, SecretUnsetError
+from lambdas.errors import NetworkError, SecretError, SecretUnsetError
 from lambdas.secret import read_connection_details
 from tools.rds_authorities import authorities
 
@@ -86,3 +86,16 @@ def test_a_secret_may_hold_more_than_is_needed_up_to_the_64_kib_that_aws_takes()
     more = {**GOOD, "engine": "postgres", "masterarn": "arn", "ca_certificate": PEM * 52, "notes": "x" * 4000}
     assert 50_000 < len(json.dumps(more)) < 2**16
     assert read_connection_details(FakeSecrets(json.dumps(more)), "s").ca_certificate == (PEM * 52).strip()
+
+
+@pytest.mark.parametrize("error", [ConnectTimeoutError, EndpointConnectionError])
+def test_a_subnet_without_a_route_to_secrets_manager_is_told(error):
+    class Unreached:
+        def get_secret_value(self, SecretId):
+            raise error(endpoint_url="https://secretsmanager.eu-west-2.amazonaws.com/", error="timed out")
+
+    with pytest.raises(
+        NetworkError, match=r"my-secret cannot be read.*NAT gateway, or secretsmanager in vpc_endpoints"
+    ) as told:
+        read_connection_details(Unreached(), "my-secret")
+    assert told.value.__suppress_context__
