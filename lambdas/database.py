@@ -15,11 +15,15 @@ from lambdas.secret import read_connection_details
 PAUSE_SECONDS = 5.0
 
 
-def open_database(secret_id: str, **options: Any) -> psycopg.Connection[tuple[object, ...]]:
+def open_database(
+    secret_id: str, *, is_tried_again: bool = True, **options: Any
+) -> psycopg.Connection[tuple[object, ...]]:
     """Read a secret and connect; when the login is refused, read it once more after a pause, and connect with what it then holds.
 
     Parameters
     ----------
+    is_tried_again
+        Whether it is worth the pause; not where the caller comes back by itself.
     options
         Of `lambdas.postgres.connect`.
 
@@ -32,6 +36,8 @@ def open_database(secret_id: str, **options: Any) -> psycopg.Connection[tuple[ob
     try:
         return connect(read_connection_details(client, secret_id), secret_id=secret_id, **options)
     except LoginRefusedError as error:
+        if not is_tried_again:
+            raise
         logger.warning("the secret is read again", detail=str(error))
     time.sleep(PAUSE_SECONDS)
     return connect(read_connection_details(client, secret_id), secret_id=secret_id, **options)

@@ -155,9 +155,13 @@ def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> 
     )
 
 
-def _connect(settings: ExtractSettings) -> psycopg.Connection[Any]:
+def _connect(settings: ExtractSettings, *, is_tried_again: bool = True) -> psycopg.Connection[Any]:
     return open_database(
-        settings.source_secret, what="source", tls=settings.source_tls, application_name="totesys-extract"
+        settings.source_secret,
+        is_tried_again=is_tried_again,
+        what="source",
+        tls=settings.source_tls,
+        application_name="totesys-extract",
     )
 
 
@@ -201,7 +205,11 @@ def _read(snapshot: Snapshot, planned: Plan, bucket: Bucket, settings: ExtractSe
     _GaveWayError
         When nothing of the reading can be kept.
     """
-    with closing(Guest(lambda: _connect(settings), planned.position.backend_pid, settings.give_way_seconds)) as guest:
+
+    def connect() -> psycopg.Connection[Any]:
+        return _connect(settings, is_tried_again=False)  # the next look does, with the secret of then
+
+    with closing(Guest(connect, planned.position.backend_pid, settings.give_way_seconds)) as guest:
 
         def is_time_up() -> bool:
             if not guest.must_give_way():

@@ -11,8 +11,6 @@ from contracts.protocol.strict_json import read
 from lambdas import database
 from lambdas.errors import LoginRefusedError, SecretUnsetError
 from lambdas.extract.guest import Guest
-from lambdas.extract.run import _connect
-from lambdas.extract.settings import ExtractSettings
 from lambdas.load.session import open_warehouse
 from lambdas.load.settings import LoadSettings
 from tests.support.metrics import emitted
@@ -88,14 +86,29 @@ def test_a_login_that_is_rotated_in_mid_run_needs_no_restart(pipeline, rotating)
         assert warehouse.last_batch() == 0
 
 
-def test_the_second_connection_of_an_extraction_has_the_login_of_then(pipeline, rotating):
-    settings = ExtractSettings()
+class Quiet:
+    """Looks for nobody."""
+
+    def must_give_way(self):
+        return False
+
+    def close(self):
+        pass
+
+
+def test_the_second_connection_of_an_extraction_has_the_login_of_then(pipeline, rotating, monkeypatch):
+    """While the secret is older than the login, the reading goes on without it; each look tries again, without a pause."""
+    opened = []
+    monkeypatch.setattr("lambdas.extract.run.Guest", lambda connect, *_: opened.append(connect) or Quiet())
+    assert pipeline.extract()["batch"] == 1
+    (connect,) = opened
     rotating("source")
-    with closing(_connect(settings)) as reading:
-        rotating("source")
-        with closing(Guest(lambda: _connect(settings), reading.info.backend_pid, 1, iter(range(99)).__next__)) as guest:
-            assert not guest.must_give_way()
-            assert guest._connection is not None and guest._connection.info.user == "rotated_source"
+    after = database.time.sleep
+    monkeypatch.setattr(database.time, "sleep", lambda seconds: pytest.fail("the reading waits"))
+    with closing(Guest(connect, 1, 1, iter(range(99)).__next__)) as guest:
+        assert not guest.must_give_way() and guest._connection is None
+        after(0)
+        assert not guest.must_give_way() and guest._connection.info.user == "rotated_source"
 
 
 def test_a_login_that_stays_wrong_is_told(pipeline, rotating, monkeypatch):

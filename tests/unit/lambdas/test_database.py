@@ -44,6 +44,14 @@ def test_a_login_that_is_refused_is_tried_once_more_with_what_the_secret_then_ho
     assert paused == [database.PAUSE_SECONDS]
 
 
+def test_who_comes_back_by_itself_does_not_wait(secrets):
+    versions, paused, tried = secrets
+    versions += [_secret("old"), _secret("new")]
+    with pytest.raises(LoginRefusedError):
+        open_database("s", is_tried_again=False)
+    assert len(tried) == 1 and not paused
+
+
 def test_a_good_login_reads_the_secret_once(secrets):
     versions, paused, _ = secrets
     versions += [_secret("new"), _secret("other")]
