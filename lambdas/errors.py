@@ -45,6 +45,10 @@ class SourceMovedError(SourceReadError):
     """Tables of the source changed as a whole while they were read; reading them again helps."""
 
 
+class AnotherExtractionError(PlatformError):
+    """Another extraction is at work: it, or the next one, reads what changed."""
+
+
 class PublicationGapError(PlatformError):
     """A publication is missing between the last loaded one and a newer one."""
 

@@ -58,12 +58,15 @@ class ExtractEvent:
         ``all``, or the tables whose complete key lists are wanted.
     read
         ``everything``, or the tables of which every row is wanted.
+    link
+        How many times in a row the function has invoked itself.
     """
 
     trigger: str = optional("")
     continues: int | None = optional(None)
     keys: str | tuple[str, ...] = optional(())
     read: str | tuple[str, ...] = optional(())
+    link: int = optional(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class ExtractAnswer:
     gave_way
         Whether it gave way to a command that waits for a table, and kept nothing.
     waits
-        Whether it did nothing, because nobody has filled the source's secret.
+        Whether it did nothing, because another extraction was at work, or nobody has filled the source's secret.
     seconds
         How long it took.
     """

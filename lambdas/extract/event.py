@@ -24,12 +24,15 @@ class Request:
         Whether every row of every table is wanted.
     tables
         Tables of which every row is wanted.
+    link
+        How many times in a row the function has invoked itself.
     """
 
     continues: int | None = None
     key_lists: frozenset[str] = frozenset()
     everything: bool = False
     tables: frozenset[str] = frozenset()
+    link: int = 0
 
     @property
     def is_particular(self) -> bool:
@@ -52,6 +55,7 @@ def parse_event(event: Mapping[str, Any]) -> Request:
         key_lists=_tables(asked.keys, "keys of", "all"),
         everything=everything,
         tables=frozenset() if everything else _tables(asked.read, "all rows of", "everything"),
+        link=asked.link,
     )
 
 

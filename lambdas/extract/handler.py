@@ -45,7 +45,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         metrics.add_metric(OLDEST_UNLOADED_BATCH_AGE, MetricUnit.Seconds, oldest_unloaded_batch_age(settings))
         remaining = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
         seconds = min(settings.time_budget_seconds, remaining)
-        answer = extract(settings, parse_event(event), seconds=seconds, end_seconds=remaining)
+        request = parse_event(event)
+        answer = extract(settings, request, seconds=seconds, end_seconds=remaining)
     except (PlatformError, ContractError) as error:
         logger.error("extraction failed", error=type(error).__name__, detail=str(error))
         raise
@@ -57,5 +58,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     told = plain(replace(answer, seconds=round(time.monotonic() - started, 3)))
     logger.info("extraction ended", **told)
     if answer.batch is not None and not answer.is_whole:
-        invoke_again(context.invoked_function_arn, answer.batch)
+        invoke_again(context.invoked_function_arn, answer.batch, request.link)
     return told

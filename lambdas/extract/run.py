@@ -25,11 +25,12 @@ from contracts.protocol.progress import (
 from contracts.protocol.steps import ExtractAnswer
 from contracts.tables.source import SOURCE_TABLES
 from lambdas.database import open_database
-from lambdas.errors import SecretUnsetError, SourceMovedError
+from lambdas.errors import AnotherExtractionError, SecretUnsetError, SourceMovedError
 from lambdas.extract import witness
 from lambdas.extract.copying import Chunk
 from lambdas.extract.event import Request
 from lambdas.extract.guest import Guest
+from lambdas.extract.lease import lease_key
 from lambdas.extract.manifest import adds_nothing, build_manifest, news
 from lambdas.extract.parts import write_parts
 from lambdas.extract.plan import Outcome, Plan, plan
@@ -41,6 +42,8 @@ from lambdas.observability import MetricUnit, logger, metrics
 
 #: How often an extraction begins again because the source's tables moved, or because it lost the race and was asked for more.
 ATTEMPTS = 3
+#: For how many seconds a run waits for another one to end when no more is asked of it than what changed, and between two looks.
+PATIENCE_SECONDS, LOOK_SECONDS = 10, 1.0
 
 
 class _GaveWayError(Exception):
@@ -71,6 +74,11 @@ class Clock:
         return time.monotonic() - self.started > self.budget_seconds
 
     @property
+    def seconds(self) -> float:
+        """How long it has been running."""
+        return time.monotonic() - self.started
+
+    @property
     def is_over(self) -> bool:
         """Whether it must end."""
         return time.monotonic() - self.started > self.end_seconds
@@ -93,13 +101,25 @@ def extract(
         with the race is tried again.
     seconds, end_seconds
         After how long reading stops where it can, by default the setting; and after how long it must end, by default then.
+
+    Raises
+    ------
+    AnotherExtractionError
+        When another extraction was at work all the time, and something is asked for that it does not bring.
     """
     budget = settings.time_budget_seconds if seconds is None else seconds
     clock = Clock(time.monotonic(), budget, budget if end_seconds is None else end_seconds)
     for attempt in range(1, ATTEMPTS + 1):
         is_last = attempt == ATTEMPTS or (attempt > 1 and clock.is_time_up)
         try:
-            return _extract_once(settings, request, clock)
+            return _extract_alone(settings, request, clock)
+        except AnotherExtractionError as error:
+            if request.is_particular:
+                raise
+            logger.warning("another extraction is at work", detail=str(error))
+            return replace(
+                _no_batch("another extraction is at work; it, or the next one, reads what changed"), waits=True
+            )
         except SourceMovedError as error:
             if is_last:
                 raise
@@ -116,6 +136,22 @@ def extract(
     raise AssertionError("unreachable")
 
 
+def _extract_alone(settings: ExtractSettings, request: Request, clock: Clock) -> ExtractAnswer:
+    """Extract once no other extraction is at work: each look is a transaction, and a snapshot, of its own.
+
+    What only this run brings is worth its whole time; what changed is read by the other one, or the next, so that is worth a
+    moment, in which a transaction ends whose client is gone.
+    """
+    patience = max(PATIENCE_SECONDS, clock.budget_seconds) if request.is_particular else PATIENCE_SECONDS
+    while True:
+        try:
+            return _extract_once(settings, request, clock)
+        except AnotherExtractionError:
+            if clock.seconds + LOOK_SECONDS > min(patience, clock.end_seconds):
+                raise
+        time.sleep(LOOK_SECONDS)
+
+
 def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> ExtractAnswer:
     client = boto3.client("s3")
     bucket, processed = Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
@@ -127,9 +163,11 @@ def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> 
         with open_snapshot(
             connection,
             schema=settings.source_schema,
+            lease=lease_key(settings.ingestion_bucket),
             statement_timeout_seconds=settings.statement_timeout_seconds,
             lock_timeout_seconds=settings.lock_timeout_seconds,
         ) as snapshot:
+            _check_is_next(bucket, max(previous.batch if previous else 0, published) + 1)
             extracted_at = datetime.now(UTC).isoformat(timespec="microseconds")
             planned = plan(snapshot, previous, request, clock.budget_seconds, published=published)
             metrics.add_metric(HORIZON_AGE, MetricUnit.Seconds, planned.horizon_age_seconds)
@@ -182,6 +220,21 @@ def _newest(bucket: Bucket, request: Request) -> tuple[Manifest | None, int]:
             raise
         logger.warning(f"reading everything past a damaged manifest: {error}")
         return None, newest_manifest_number(bucket)
+
+
+def _check_is_next(bucket: Bucket, number: int) -> None:
+    """Check, with the lease, that no extraction has committed since the newest manifest was read.
+
+    The snapshot is then newer than that manifest's, whatever happened in between. An extraction whose transaction has ended may
+    commit yet: the conditional put decides.
+
+    Raises
+    ------
+    DuplicateNumberError
+        When one has; nothing was read.
+    """
+    if bucket.size(manifest_key(number)) is not None:
+        raise DuplicateNumberError(f"{manifest_key(number)} was committed by another run since this one began")
 
 
 def _newer_publication(processed: Bucket, previous: Manifest | None) -> int:

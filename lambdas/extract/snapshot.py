@@ -18,9 +18,10 @@ from psycopg import errors, sql
 from contracts.checksum import mix_sql
 from contracts.protocol.manifest import SourceIdentity
 from contracts.tables.table import SourceTable
-from lambdas.errors import PrivilegeError, SourceReadError
+from lambdas.errors import AnotherExtractionError, PrivilegeError, SourceReadError
 from lambdas.extract.copying import KEYS, Chunk, copy_out
 from lambdas.extract.identity import read_identity
+from lambdas.extract.lease import lease_statement
 from lambdas.extract.shapes import Relation, moved_tables, read_catalog
 
 #: A horizon further back than this (in transactions) is not comparable by age(), with room to spare.
@@ -214,12 +215,24 @@ class Snapshot:
 
 @contextmanager
 def open_snapshot(
-    connection: psycopg.Connection[Any], *, schema: str, statement_timeout_seconds: int, lock_timeout_seconds: int
+    connection: psycopg.Connection[Any],
+    *,
+    schema: str,
+    lease: int,
+    statement_timeout_seconds: int,
+    lock_timeout_seconds: int,
 ) -> Iterator[Snapshot]:
-    """Open the one transaction of an extraction: REPEATABLE READ, READ ONLY, with time limits.
+    """Open the one transaction of an extraction: REPEATABLE READ, READ ONLY, with time limits, alone with the lease.
+
+    Parameters
+    ----------
+    lease
+        See `lambdas.extract.lease.lease_key`.
 
     Raises
     ------
+    AnotherExtractionError
+        When another extraction has the lease; nothing was read.
     SourceReadError
         When the connection breaks; no batch was committed.
     """
@@ -234,9 +247,14 @@ def open_snapshot(
         "TimeZone": "UTC",
         "synchronize_seqscans": "off",  # equal content is read in equal order
     }
+    statement, values = lease_statement(lease, settings, connection.info.server_version)
     with explained("the source"), connection.transaction():
-        for name, value in settings.items():
-            connection.execute("select set_config(%s, %s, true)", (name, value))
+        row = connection.execute(statement.encode(), values).fetchone()
+        if not row or not row[0]:
+            raise AnotherExtractionError(
+                "Another extraction is at work. Nothing was read or committed. It commits what has changed; what this one was "
+                "asked for beside that must be asked for again."
+            )
         yield Snapshot(connection, schema)
 
 

@@ -97,7 +97,7 @@ def _snapshot(pipeline, seconds=9):
     with (
         closing(psycopg.connect(pipeline.source_url)) as connection,
         open_snapshot(
-            connection, schema="public", statement_timeout_seconds=seconds, lock_timeout_seconds=1
+            connection, schema="public", lease=1, statement_timeout_seconds=seconds, lock_timeout_seconds=1
         ) as snapshot,
     ):
         yield connection, snapshot
