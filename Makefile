@@ -24,7 +24,7 @@ help: ## show this list
 
 setup: $(VENV)/.ready ## install everything into .venv, node_modules and .cache
 
-$(VENV)/.ready: requirements.lock package-lock.json lambdas/extract/requirements.lock lambdas/load/requirements.lock local/spark/class_archive.py
+$(VENV)/.ready: requirements.lock package-lock.json lambdas/extract/requirements.lock lambdas/load/requirements.lock lambdas/notify/requirements.lock local/spark/class_archive.py
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "Python 3.11 or 3.12 is needed: make PYTHON=python3.11 ...")'
 	$(PY) -m pip install --quiet --disable-pip-version-check --cache-dir .cache/pip $$(grep '^uv==' requirements.txt)
@@ -117,7 +117,7 @@ rds-authorities: setup ## write lambdas/rds_authorities.pem: the certificate aut
 
 lock: setup ## pin what requirements.txt and the functions' requirements ask for
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock
-	for name in extract load; do (cd lambdas/$$name && ../../$(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.14 \
+	for name in extract load notify; do (cd lambdas/$$name && ../../$(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.14 \
 	  --python-platform aarch64-manylinux_2_28 --no-header --no-annotate requirements.txt -o requirements.lock); done
 
 clean: ## remove what was built; caches and homes stay

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "bundles"
 PYTHON = "3.14"
 PLATFORM = "aarch64-manylinux_2_28"
-FUNCTIONS = ("extract", "load")
+FUNCTIONS = ("extract", "load", "notify")
 #: AWS refuses functions that are larger than this, unzipped.
 LIMIT_BYTES = 250 * 2**20
 

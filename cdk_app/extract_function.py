@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from cdk_app.database_secret import DatabaseSecret
+from cdk_app.network import place
 from cdk_app.policy import NUMBERED, allow
 from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
@@ -15,7 +16,14 @@ class ExtractFunction(PythonFunction):
     """Reads the source and writes batches; it may write to the ingestion bucket and delete nothing."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack, source: DatabaseSecret
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        storage: StorageStack,
+        source: DatabaseSecret,
+        notify: PythonFunction,
     ) -> None:
         super().__init__(
             scope,
@@ -24,6 +32,7 @@ class ExtractFunction(PythonFunction):
             settings=settings,
             timeout=cdk.Duration.minutes(15),
             memory_mb=512,
+            reserved=1 if settings.reserve_concurrency else None,
             environment={
                 "INGESTION_BUCKET": storage.ingestion.bucket_name,
                 "PROCESSED_BUCKET": storage.processed.bucket_name,
@@ -36,6 +45,7 @@ class ExtractFunction(PythonFunction):
                 "COMPRESS_PARTS": str(settings.compress_parts).lower(),
             },
         )
+        place(self.function, self.role, self.arn, settings)
         source.allow_reading(self.role)
         allow(self.role, ["s3:ListBucket"], [self.bucket("ingestion"), self.bucket("processed")])
         allow(
@@ -51,3 +61,5 @@ class ExtractFunction(PythonFunction):
             wildcard="Parts and manifests of every table and batch; the function may write and not delete them.",
         )
         allow(self.role, ["lambda:InvokeFunction"], [self.arn])  # to go on where it stopped
+        # The schedule comes again: nothing is tried again. An event waits for as long as another extraction may take.
+        self.tell_failures_to(notify, attempts=0, age=cdk.Duration.minutes(16))

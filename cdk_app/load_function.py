@@ -4,6 +4,8 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from cdk_app.database_secret import DatabaseSecret
+from cdk_app.dead_letters import DeadLetters
+from cdk_app.network import place
 from cdk_app.policy import NUMBERED, allow
 from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
@@ -23,6 +25,7 @@ class LoadFunction(PythonFunction):
         settings: Settings,
         storage: StorageStack,
         warehouse: DatabaseSecret,
+        dead_letters: DeadLetters,
     ) -> None:
         super().__init__(
             scope,
@@ -41,6 +44,8 @@ class LoadFunction(PythonFunction):
                 "WAREHOUSE_TLS": settings.warehouse_tls,
             },
         )
+        self.keep_failed_events(dead_letters, attempts=0, age=cdk.Duration.minutes(16))
+        place(self.function, self.role, self.arn, settings)
         warehouse.allow_reading(self.role)
         allow(self.role, ["s3:ListBucket"], [self.bucket("ingestion"), self.bucket("processed")])
         allow(

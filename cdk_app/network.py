@@ -21,7 +21,7 @@ INTERFACES = (
 
 
 def place(function: lambda_.Function, role: iam.Role, arn: str, settings: Settings) -> None:
-    """Let a function run in the subnets of the settings; nothing is looked up there.
+    """Let a function that reaches a database run in the subnets of the settings; nothing is looked up there.
 
     Lambda, and not the function, makes the network interfaces with the function's role. What the function itself asks for is
     denied, as AWS recommends: its code has no business in the network.
@@ -68,7 +68,7 @@ class VpcEndpoints(Construct):
     - ``logs``: Lambda itself collects what the functions write, and the metrics in it.
     - ``kms``: S3 and Secrets Manager ask for the keys; so does Lambda before it starts a function.
 
-    The state machine, the schedules and the Glue job run outside the VPC.
+    The notify function, the state machine, the schedules and the Glue job run outside the VPC.
 
     Notes
     -----

@@ -6,9 +6,11 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from cdk_app.database_secret import DatabaseSecret
+from cdk_app.dead_letters import DeadLetters
 from cdk_app.extract_function import ExtractFunction
 from cdk_app.load_function import LoadFunction
 from cdk_app.network import VpcEndpoints
+from cdk_app.notify_function import NotifyFunction
 from cdk_app.publish_machine import PublishMachine
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
@@ -17,12 +19,14 @@ from cdk_app.triggers import add_schedule, start_on_batches, triggers
 
 
 class PipelineStack(cdk.Stack):
-    """The extract and load functions, the transform job, the state machine and the schedules.
+    """The functions, the transform job, the state machine, the schedules, and the queue of what could not be delivered.
 
     Attributes
     ----------
-    extract, load
+    extract, load, notify
         The functions.
+    dead_letters
+        The queue.
     publish
         The state machine.
     warehouse_secret
@@ -42,24 +46,28 @@ class PipelineStack(cdk.Stack):
         )
         self.warehouse_secret = warehouse.secret
         VpcEndpoints(self, "Endpoints", settings=settings)
-        self.extract = ExtractFunction(self, "Extract", settings=settings, storage=storage, source=source)
-        self.load = LoadFunction(self, "Load", settings=settings, storage=storage, warehouse=warehouse)
-        job = TransformJob(self, "Transform", settings=settings, storage=storage)
         self.topic_arn = f"arn:{self.partition}:sns:{self.region}:{self.account}:{settings.prefix}-alarms"
+        self.dead_letters = DeadLetters(self, "DeadLetters", settings=settings, key=storage.key)
+        common: dict[str, Any] = {"settings": settings, "storage": storage}
+        self.notify = NotifyFunction(self, "Notify", topic_arn=self.topic_arn, dead_letters=self.dead_letters, **common)
+        self.extract = ExtractFunction(self, "Extract", source=source, notify=self.notify, **common)
+        self.load = LoadFunction(self, "Load", warehouse=warehouse, dead_letters=self.dead_letters, **common)
+        job = TransformJob(self, "Transform", settings=settings, storage=storage)
         self.publish = PublishMachine(
             self,
             "Publish",
             settings=settings,
             extract=self.extract.function,
             load=self.load.function,
+            notify=self.notify.function,
             job=job,
             key=storage.key,
             topic_arn=self.topic_arn,
         )
         machine = self.publish.machine
-        start_on_batches(self, settings, storage.ingestion.bucket_name, machine)
+        start_on_batches(self, settings, storage.ingestion.bucket_name, machine, self.dead_letters.queue)
         for trigger in triggers(settings, self.extract.function.function_arn, machine.state_machine_arn):
-            add_schedule(self, settings, trigger)
+            add_schedule(self, settings, trigger, self.dead_letters)
         for name, value in {
             "ExtractFunction": self.extract.function.function_name,
             "LoadFunction": self.load.function.function_name,

@@ -17,6 +17,7 @@ from contracts.protocol.steps import (
     Mode,
     PendingAnswer,
     RebuildAnswer,
+    Stage,
     Step,
     answered,
 )
@@ -27,11 +28,21 @@ _LAMBDA_RETRY = {
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
         "Lambda.SdkClientException",
-        "Lambda.TooManyRequestsException",
     ],
     "IntervalSeconds": 2,
     "MaxAttempts": 4,
     "BackoffRate": 2,
+    "MaxDelaySeconds": 30,
+    "JitterStrategy": "FULL",
+}
+#: With reserved concurrency the extract function refuses while another extraction is at work: 15 minutes at most.
+_BUSY_RETRY = {
+    "ErrorEquals": ["Lambda.TooManyRequestsException"],
+    "IntervalSeconds": 5,
+    "MaxAttempts": 40,
+    "BackoffRate": 2,
+    "MaxDelaySeconds": 60,
+    "JitterStrategy": "FULL",
 }
 _GLUE_RETRY = {
     "ErrorEquals": [
@@ -42,6 +53,8 @@ _GLUE_RETRY = {
     "IntervalSeconds": 20,
     "MaxAttempts": 12,
     "BackoffRate": 1.5,
+    "MaxDelaySeconds": 300,
+    "JitterStrategy": "FULL",
 }
 #: Errors of the job that a batch with every row mends: what is pending differs from the source, or cannot be read.
 MENDED_BY_EVERYTHING = ("LakeReconciliationError", "IngestionDamagedError", "DamagedDocumentError")
@@ -57,18 +70,19 @@ class Parts:
 
     Attributes
     ----------
-    extract_arn, load_arn
+    extract_arn, load_arn, notify_arn
         The functions.
     job_name, maintenance_name
         The Glue jobs.
     topic_arn
-        Where failures are told.
+        Where a failure is told when the notify function fails.
     name
         The machine's own name.
     """
 
     extract_arn: str
     load_arn: str
+    notify_arn: str
     job_name: str
     maintenance_name: str
     topic_arn: str
@@ -80,7 +94,7 @@ def definition(parts: Parts) -> dict[str, Any]:
 
     What started it does not matter: it looks for itself what is pending, so a duplicate, late or
     out-of-order event finds nothing to do. A failed transform does not keep publications that exist
-    from the warehouse; every failure is told to the topic before the execution fails. When the lake shows keys
+    from the warehouse; every failure is told before the execution fails. When the lake shows keys
     that the source has deleted, and no key list has told which, the next extraction is asked for one. When what is pending
     cannot be transformed as it is, and no full batch waits behind it, the extraction is asked for one, once.
 
@@ -141,7 +155,7 @@ def _rebuild(parts: Parts) -> dict[str, State]:
         "KeepOwner": {"Type": "Pass", "Result": False, "ResultPath": "$.take_over", "Next": "ListFiles"},
         "TakeOver": {"Type": "Pass", "Result": True, "ResultPath": "$.take_over", "Next": "ListFiles"},
         "ListFiles": _run(parts.maintenance_name, {"--mode": JobMode.LIST.value}, "Rebuild"),
-        "Rebuild": _invoke(parts.load_arn, request, "$.rebuild", {"Next": "IsRebuilt", **_catch("Notify")}),
+        "Rebuild": _invoke(parts.load_arn, request, "$.rebuild", {"Next": "IsRebuilt", **_catch("LoadFailed")}),
         "IsRebuilt": {
             "Type": "Choice",
             "Choices": [{"Variable": answered(_REBUILT, RebuildAnswer, "done"), "BooleanEquals": True, "Next": "Load"}],
@@ -157,7 +171,7 @@ def _drop_columns(parts: Parts) -> dict[str, State]:
     arguments = {"--mode": JobMode.DROP_COLUMNS.value, f"--{COLUMNS}.$": named}
     return {
         "DropFromWarehouse": _invoke(
-            parts.load_arn, request, "$.dropped", {"Next": "DropFromLake", **_catch("Notify")}
+            parts.load_arn, request, "$.dropped", {"Next": "DropFromLake", **_catch("LoadFailed")}
         ),
         "DropFromLake": _run(parts.maintenance_name, arguments, "Done"),
     }
@@ -170,7 +184,7 @@ def _forward(parts: Parts) -> dict[str, State]:
             parts.load_arn,
             plain(LoadEvent(Step.CHECK_PENDING.value)),
             "$.pending",
-            {"Next": "IsABatchPending", **_catch("Notify")},
+            {"Next": "IsABatchPending", **_catch("CheckFailed")},
         ),
         "IsABatchPending": {
             "Type": "Choice",
@@ -185,7 +199,7 @@ def _forward(parts: Parts) -> dict[str, State]:
         },
         "Transform": _run(parts.job_name, {}, "Load", "LoadWhatIsPublished"),
         "Load": _invoke(
-            parts.load_arn, {"step": Step.LOAD.value}, "$.load", {"Next": "AreKeysWanted", **_catch("Notify")}
+            parts.load_arn, {"step": Step.LOAD.value}, "$.load", {"Next": "AreKeysWanted", **_catch("LoadFailed")}
         ),
         "AreKeysWanted": {
             "Type": "Choice",
@@ -194,7 +208,7 @@ def _forward(parts: Parts) -> dict[str, State]:
             ],
             "Default": "Done",
         },
-        "AskForKeys": _invoke(parts.extract_arn, keys, "$.keys", {"Next": "Done", **_catch("Notify")}),
+        "AskForKeys": _invoke(parts.extract_arn, keys, "$.keys", {"Next": "Done", **_catch("ExtractFailed")}),
     }
 
 
@@ -213,19 +227,17 @@ def _after_a_failed_transform(parts: Parts) -> dict[str, State]:
         following: {
             "Type": "Choice",
             "Choices": [{"And": [*none_waits, {"Or": mended}], "Next": "AskForEverything"}],
-            "Default": "Notify",
+            "Default": "TransformFailed",
         },
         "AskForEverything": _invoke(
             parts.extract_arn,
             everything,
             "$.everything",
-            {"Next": "NotifyWhatWasAsked", **_catch("Notify", "$.everything_error")},
+            {"Next": "NotifyWhatWasAsked", **_catch("TransformFailed", "$.everything_error")},
         ),
         "NotifyWhatWasAsked": _notify(
             parts,
-            "What is pending cannot be transformed as it is. A full reading of the source was asked for; the extraction "
-            "answered: batch {}, {}. The next execution goes on with it. If that fails too: docs/runbooks/publish-failed.md",
-            ", ".join(answered(_EVERYTHING, ExtractAnswer, name) for name in ("batch", "reason")),
+            {"stage": Stage.TRANSFORM.value, "asked.$": answered(_EVERYTHING, ExtractAnswer, "batch"), "mended": True},
         ),
     }
 
@@ -233,10 +245,9 @@ def _after_a_failed_transform(parts: Parts) -> dict[str, State]:
 def _ends(parts: Parts) -> dict[str, State]:
     return {
         "Done": {"Type": "Succeed"},
-        "Notify": _notify(
-            parts,
-            "Nothing is lost: the next batch or interval tries again. What to do: docs/runbooks/publish-failed.md",
-        ),
+        **{f"{stage.value.capitalize()}Failed": _stage(stage) for stage in Stage},
+        "Notify": _notify(parts, {"stage.$": "$.stage"}),
+        "NotifyTopic": _notify_topic(parts),
         "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
     }
 
@@ -248,12 +259,12 @@ def _invoke(function: str, payload: dict[str, Any], result: str, following: Stat
         "Parameters": {"FunctionName": function, "Payload": payload},
         "ResultSelector": {"result.$": "$.Payload"},
         "ResultPath": result,
-        "Retry": [_LAMBDA_RETRY],
+        "Retry": [_LAMBDA_RETRY, _BUSY_RETRY],
         **following,
     }
 
 
-def _run(job: str, arguments: dict[str, str], following: str, failed: str = "Notify") -> State:
+def _run(job: str, arguments: dict[str, str], following: str, failed: str = "MaintenanceFailed") -> State:
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::glue:startJobRun.sync",
@@ -269,16 +280,30 @@ def _catch(following: str, path: str = "$.error") -> State:
     return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": path, "Next": following}]}
 
 
-def _notify(parts: Parts, text: str, further: str = "") -> State:
-    """Tell the topic of the execution's error, then fail; `further` paths fill what `text` leaves open."""
-    paths = ", ".join(["$$.Execution.Id", "$.error.Error", "$.error.Cause", *([further] if further else [])])
+def _stage(stage: Stage) -> State:
+    """Say at which stage the execution failed: what caught the error does not."""
+    return {"Type": "Pass", "Result": stage.value, "ResultPath": "$.stage", "Next": "Notify"}
+
+
+def _notify(parts: Parts, request: dict[str, Any]) -> State:
+    """Have people told of the execution's error (a `FailureEvent`), then fail."""
+    told = {"error.$": "$.error.Error", "cause.$": "$.error.Cause", "execution.$": "$$.Execution.Id"}
+    following = {"Next": "Failed", **_catch("NotifyTopic", "$.notify_error")}
+    return _invoke(parts.notify_arn, {**request, **told}, "$.notified", following)
+
+
+def _notify_topic(parts: Parts) -> State:
+    """Tell the topic itself, when the function that tells people has failed."""
+    text = (
+        "Nothing is lost: the next batch or interval tries again. The notify function failed as well: look at its log."
+    )
     return {
         "Type": "Task",
         "Resource": "arn:aws:states:::sns:publish",
         "Parameters": {
             "TopicArn": parts.topic_arn,
             "Subject": f"{parts.name} failed",
-            "Message.$": f"States.Format('Execution {{}} failed. {{}}: {{}} -- {text}', {paths})",
+            "Message.$": f"States.Format('Execution {{}} failed: {{}}. {text}', $$.Execution.Id, $.error.Error)",
         },
         "ResultPath": None,
         "Next": "Failed",

@@ -34,6 +34,7 @@ class PublishMachine(Construct):
         settings: Settings,
         extract: lambda_.IFunction,
         load: lambda_.IFunction,
+        notify: lambda_.IFunction,
         job: TransformJob,
         key: kms.IKey,
         topic_arn: str,
@@ -43,6 +44,7 @@ class PublishMachine(Construct):
         parts = Parts(
             extract_arn=extract.function_arn,
             load_arn=load.function_arn,
+            notify_arn=notify.function_arn,
             job_name=job.job_name,
             maintenance_name=job.maintenance_name,
             topic_arn=topic_arn,
@@ -76,7 +78,7 @@ class PublishMachine(Construct):
             assumed_by=iam.ServicePrincipal("states.amazonaws.com"),
         )
         job_actions = ["glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"]
-        allow(role, ["lambda:InvokeFunction"], [parts.extract_arn, parts.load_arn])
+        allow(role, ["lambda:InvokeFunction"], [parts.extract_arn, parts.load_arn, parts.notify_arn])
         allow(role, job_actions, jobs)
         allow(role, ["sns:Publish"], [parts.topic_arn])
         allow(role, ["kms:GenerateDataKey", "kms:Decrypt"], [key.key_arn])

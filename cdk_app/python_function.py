@@ -7,7 +7,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_app.bundling import function_bundle
-from cdk_app.network import place
+from cdk_app.dead_letters import DeadLetters
 from cdk_app.policy import allow
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import bucket_arn
@@ -40,6 +40,7 @@ class PythonFunction(Construct):
         environment: dict[str, str],
         timeout: cdk.Duration,
         memory_mb: int,
+        reserved: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
@@ -77,9 +78,41 @@ class PythonFunction(Construct):
             log_group=group,
             timeout=timeout,
             memory_size=memory_mb,
+            reserved_concurrent_executions=reserved,
             environment={**environment, "POWERTOOLS_SERVICE_NAME": physical},
         )
-        place(self.function, self.role, self.arn, settings)
+
+    def keep_failed_events(self, dead_letters: DeadLetters, *, attempts: int, age: cdk.Duration) -> None:
+        """Keep the events of asynchronous invocations that failed.
+
+        Parameters
+        ----------
+        attempts
+            How often the event is tried again.
+        age
+            For how long an event may wait until the function takes it.
+        """
+        self._on_failure(dead_letters.queue.queue_arn, attempts, age)
+        dead_letters.accept_from(self.role)
+
+    def tell_failures_to(self, other: "PythonFunction", *, attempts: int, age: cdk.Duration) -> None:
+        """Have another function told of asynchronous invocations that failed; the parameters as in `keep_failed_events`."""
+        self._on_failure(other.arn, attempts, age)
+        allow(self.role, ["lambda:InvokeFunction"], [other.arn])
+
+    def _on_failure(self, destination: str, attempts: int, age: cdk.Duration) -> None:
+        config = lambda_.CfnEventInvokeConfig(
+            self,
+            "EventInvokeConfig",
+            function_name=self.function.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=attempts,
+            maximum_event_age_in_seconds=age.to_seconds(),
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=destination)
+            ),
+        )
+        config.node.add_dependency(self.role)  # AWS checks that the role may send there
 
     def bucket(self, name: str, key: str = "") -> str:
         """Return the ARN of one of the platform's buckets, or of the objects `key` in it."""

@@ -9,9 +9,11 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from cdk_app.dead_letters import DeadLetters
 from cdk_app.policy import allow
 from cdk_app.settings import Settings
 from contracts.protocol.object_layout import MANIFEST_PREFIX
@@ -20,6 +22,8 @@ from contracts.protocol.strict_json import plain
 
 _INVOKE, _START = "lambda:InvokeFunction", "states:StartExecution"
 _BY = "schedule"
+#: For how many minutes AWS tries to start what comes once a day or once a week; what comes more often comes again.
+_RARE_MINUTES = 360
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Trigger:
         What its role may do, and to what.
     request
         What the target is asked for.
+    patience_minutes
+        For how long AWS tries to start it; then the event goes to the dead-letter queue.
     """
 
     name: str
@@ -43,6 +49,7 @@ class Trigger:
     action: str
     target_arn: str
     request: dict[str, Any]
+    patience_minutes: int
 
 
 def triggers(settings: Settings, extract_arn: str, publish_arn: str) -> list[Trigger]:
@@ -50,15 +57,29 @@ def triggers(settings: Settings, extract_arn: str, publish_arn: str) -> list[Tri
     sunday = f"cron(0 {settings.maintenance_hour} ? * SUN *)"
     key_lists = f"cron(0 {settings.key_lists_hour} * * ? *)"
     return [
-        Trigger("Extract", _every(settings.extract_minutes), _INVOKE, extract_arn, plain(ExtractEvent(_BY))),
-        Trigger("Keys", key_lists, _INVOKE, extract_arn, plain(ExtractEvent(_BY, keys="all"))),
-        Trigger("Recover", _every(settings.recovery_minutes), _START, publish_arn, {"trigger": _BY}),
-        Trigger("Maintain", sunday, _START, publish_arn, {"trigger": _BY, MODE: Mode.MAINTAIN.value}),
+        Trigger(
+            "Extract",
+            _every(settings.extract_minutes),
+            _INVOKE,
+            extract_arn,
+            plain(ExtractEvent(_BY)),
+            settings.extract_minutes,
+        ),
+        Trigger("Keys", key_lists, _INVOKE, extract_arn, plain(ExtractEvent(_BY, keys="all")), _RARE_MINUTES),
+        Trigger(
+            "Recover",
+            _every(settings.recovery_minutes),
+            _START,
+            publish_arn,
+            {"trigger": _BY},
+            settings.recovery_minutes,
+        ),
+        Trigger("Maintain", sunday, _START, publish_arn, {"trigger": _BY, MODE: Mode.MAINTAIN.value}, _RARE_MINUTES),
     ]
 
 
-def add_schedule(scope: Construct, settings: Settings, trigger: Trigger) -> None:
-    """Add a schedule with a role that may do its one thing."""
+def add_schedule(scope: Construct, settings: Settings, trigger: Trigger, dead_letters: DeadLetters) -> None:
+    """Add a schedule with a role that may do its one thing, or keep the event where it cannot."""
     name = f"{settings.prefix}-{trigger.name.lower()}"
     role = iam.Role(
         scope,
@@ -67,6 +88,7 @@ def add_schedule(scope: Construct, settings: Settings, trigger: Trigger) -> None
         assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"),
     )
     allow(role, [trigger.action], [trigger.target_arn])
+    dead_letters.accept_from(role)
     schedule = scheduler.CfnSchedule(
         scope,
         f"{trigger.name}Schedule",
@@ -79,14 +101,20 @@ def add_schedule(scope: Construct, settings: Settings, trigger: Trigger) -> None
             arn=trigger.target_arn,
             role_arn=role.role_arn,
             input=json.dumps(trigger.request),
+            dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=dead_letters.queue.queue_arn),
+            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                maximum_event_age_in_seconds=60 * trigger.patience_minutes, maximum_retry_attempts=20
+            ),
         ),
     )
     schedule.node.add_dependency(role)
     cdk.CfnOutput(scope, f"{trigger.name}ScheduleName", value=name)
 
 
-def start_on_batches(scope: Construct, settings: Settings, bucket: str, machine: sfn.IStateMachine) -> None:
-    """Start the state machine whenever a manifest is written to the ingestion bucket."""
+def start_on_batches(
+    scope: Construct, settings: Settings, bucket: str, machine: sfn.IStateMachine, dead_letters: sqs.IQueue
+) -> None:
+    """Start the state machine whenever a manifest is written to the ingestion bucket; the schedule makes up for a lost event."""
     role = iam.Role(
         scope,
         "RuleRole",
@@ -103,7 +131,15 @@ def start_on_batches(scope: Construct, settings: Settings, bucket: str, machine:
             detail_type=["Object Created"],
             detail={"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": MANIFEST_PREFIX}]}},
         ),
-        targets=[targets.SfnStateMachine(machine, role=role, retry_attempts=8)],
+        targets=[
+            targets.SfnStateMachine(
+                machine,
+                role=role,
+                retry_attempts=8,
+                max_event_age=cdk.Duration.hours(1),
+                dead_letter_queue=dead_letters,
+            )
+        ],
     )
 
 

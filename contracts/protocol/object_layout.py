@@ -8,6 +8,7 @@ MANIFEST_PREFIX = "batches/"
 PUBLICATION_PREFIX = "publications/"
 LOAD_PREFIX = "loads/"
 LISTING_PREFIX = "listings/"
+NOTICE_PREFIX = "notices/"
 
 
 def manifest_key(batch: int) -> str:
@@ -28,6 +29,11 @@ def load_key(batch: int) -> str:
 def listing_key(batch: int) -> str:
     """Key, in the processed bucket, of the list of the lake's files after a batch."""
     return f"{LISTING_PREFIX}{batch:08d}.json"
+
+
+def notice_key(number: int) -> str:
+    """Key, in the processed bucket, of what people had been told, and what was the matter, after one change of it."""
+    return f"{NOTICE_PREFIX}{number:08d}.json"
 
 
 def document_number(prefix: str, key: str) -> int | None:

@@ -44,6 +44,16 @@ class Step(StrEnum):
     DROP_COLUMNS = "drop_columns"
 
 
+class Stage(StrEnum):
+    """Where something can fail, as the state machine tells the notify function."""
+
+    EXTRACT = "extract"
+    CHECK = "check"
+    TRANSFORM = "transform"
+    LOAD = "load"
+    MAINTENANCE = "maintenance"
+
+
 @dataclass(frozen=True, slots=True)
 class ExtractEvent:
     """What the extract function is asked for.
@@ -218,6 +228,50 @@ class DropAnswer:
 
     dropped: tuple[str, ...]
     seconds: float = optional(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class FailureEvent:
+    """What the state machine tells the notify function of an execution that fails.
+
+    Attributes
+    ----------
+    stage
+        One of `Stage`.
+    error, cause
+        As the state machine caught them.
+    execution
+        Its ARN.
+    asked
+        Number of the full batch that was asked for to mend it, or None when there is none.
+    mended
+        Whether one was asked for.
+    """
+
+    stage: str
+    error: str
+    cause: str
+    execution: str
+    asked: int | None = optional(None)
+    mended: bool = optional(False)
+
+    def __post_init__(self) -> None:
+        """Check the stage."""
+        if self.stage not in [*Stage]:
+            raise ValueError(f"has stage {self.stage!r}, expected one of {', '.join(Stage)}")
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyAnswer:
+    """Whether people were told.
+
+    Attributes
+    ----------
+    told
+        Subject of the message, or "" when it had been told before.
+    """
+
+    told: str
 
 
 def answered(path: str, answer: type, field: str) -> str:

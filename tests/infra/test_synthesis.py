@@ -49,7 +49,7 @@ def test_what_synthesis_needs_is_missed(tmp_path):
     ("file", "line", "broken"),
     [
         ("cdk_app/settings.py", "import pyspark", "templates are synthesised without"),
-        ("lambdas/load/settings.py", "import lambdas.extract.plan", "extract and load know nothing"),
+        ("lambdas/load/settings.py", "import lambdas.extract.plan", "extract, load and notify know nothing"),
         ("glue_jobs/errors.py", "import lambdas.errors", "contracts ←"),
         ("contracts/errors.py", "import glue_jobs.errors", "contracts ←"),
         ("lambdas/errors.py", "import local.errors", "what is deployed knows nothing of the laptop"),

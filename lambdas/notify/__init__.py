@@ -1,0 +1,1 @@
+"""The notify function: one message a failure, not one a retry."""
