@@ -22,6 +22,12 @@ AWS_METRICS = {
         "StateMachineArn",
         "AWS::StepFunctions::StateMachine",
     ),
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    "AWS/SQS": (
+        {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage", "NumberOfMessagesSent"},
+        "QueueName",
+        "AWS::SQS::Queue",
+    ),
 }
 
 
@@ -35,7 +41,7 @@ def alarms(prod):
 
 @pytest.fixture(scope="module")
 def metrics(synthesise, servers):
-    """What the two functions emit, each with the handler and the service name of its deployment.
+    """What the functions emit that measure something, each with the handler and the service name of its deployment.
 
     The source is seeded and a batch is committed; the lake has a publication and the warehouse is filled from it.
     """
@@ -44,7 +50,7 @@ def metrics(synthesise, servers):
     functions = synthesise(alarm_email="data@example.com")["pipeline"].find_resources("AWS::Lambda::Function")
     deployed = {f["Properties"]["Handler"]: f["Properties"]["Environment"]["Variables"] for f in functions.values()}
     events = {"lambdas.extract.handler.handler": {}, "lambdas.load.handler.handler": {"step": "load"}}
-    assert deployed.keys() == events.keys()
+    assert deployed.keys() == events.keys() | {"lambdas.notify.handler.handler"}
     found = set()
     with pytest.MonkeyPatch.context() as patch:
         for handler, event in events.items():
@@ -70,11 +76,11 @@ def _problem(alarm, metrics, templates):
 
 
 def _imported(value, templates):
-    """Types of the resources whose ``Ref`` a value imports from another stack."""
+    """Types of the resources whose ``Ref``, or name, a value imports from another stack."""
     if not isinstance(value, dict):
         return []
     exports = {
-        output["Export"]["Name"]: (template, output["Value"].get("Ref"))
+        output["Export"]["Name"]: (template, output["Value"].get("Ref") or output["Value"]["Fn::GetAtt"][0])
         for template in templates.values()
         for output in template.to_json().get("Outputs", {}).values()
         if "Export" in output and isinstance(output["Value"], dict)
@@ -109,6 +115,11 @@ WRONG = {
         {"MetricName": "Error"},
         {"Dimensions": [{"Name": "FunctionName", "Value": "totesys-prod-extractor"}]},
         {"Dimensions": [{"Name": "Function", "Value": "totesys-prod-extract"}]},
+    ],
+    "events-undelivered": [
+        {"MetricName": "MessagesVisible"},
+        {"Dimensions": [{"Name": "QueueName", "Value": "totesys-prod-undelivered"}]},
+        {"Dimensions": [{"Name": "Queue", "Value": "totesys-prod-undelivered"}]},
     ],
     "publish-failed": [{"MetricName": "ExecutionFailed"}, {"Namespace": "AWS/Lambda"}],
 }

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from cdk_app.publish_definition import MENDED_BY_EVERYTHING
-from contracts.protocol.steps import LoadAnswer
-from contracts.protocol.strict_json import plain
+from contracts.protocol.steps import FailureEvent, LoadAnswer, Stage
+from contracts.protocol.strict_json import plain, read
 from tests.support.states import EXECUTION, Answers, Failure, walk_as_the_emulator, walk_strictly
 
 PENDING = {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
@@ -26,8 +26,9 @@ GOOD = {
     "Rebuild": {"done": True, "last": 2},
     "DropFromLake": {},
     "DropFromWarehouse": {"dropped": ["fact_payment.note"]},
-    "Notify": {"MessageId": "1"},
-    "NotifyWhatWasAsked": {"MessageId": "1"},
+    "Notify": {"told": "totesys-prod load fails"},
+    "NotifyWhatWasAsked": {"told": ""},
+    "NotifyTopic": {"MessageId": "1"},
 }
 FAILED_TRANSFORM = ["CheckPending", "Transform", "LoadWhatIsPublished"]
 
@@ -90,10 +91,9 @@ def test_g3_a_batch_that_cannot_be_transformed_has_everything_read_once(run, err
         asked["Payload"] == {"trigger": "reconciliation", "read": "everything"} and "Extract" in asked["FunctionName"]
     )
     (told,) = walk.parameters("NotifyWhatWasAsked")
-    assert told["TopicArn"].endswith(":totesys-prod-alarms")
-    assert f"Execution {EXECUTION} failed. States.TaskFailed: {failure.cause}" in told["Message"]
-    assert "full reading of the source was asked for" in told["Message"]
-    assert "batch 4, everything was asked for. The next execution goes on with it" in told["Message"]
+    assert "Notify" in told["FunctionName"]
+    expected = FailureEvent("transform", failure.error, failure.cause, EXECUTION, asked=4, mended=True)
+    assert read(FailureEvent, told["Payload"], "told") == expected
     assert (walk.failure.error, walk.failure.cause) == (failure.error, failure.cause)
 
 
@@ -125,7 +125,8 @@ def test_g3_everything_is_not_asked_for_again_while_a_full_batch_waits(run):
 def test_an_error_that_a_full_batch_does_not_mend_is_only_told(run, message):
     walk = run(Transform=job_failure(message))
     assert walk.tasks == [*FAILED_TRANSFORM, "Notify"]
-    assert message in walk.parameters("Notify")[0]["Message"] and message in walk.failure.cause
+    (told,) = walk.parameters("Notify")
+    assert message in told["Payload"]["cause"] and message in walk.failure.cause
 
 
 def test_an_answer_of_an_earlier_release_asks_for_nothing(run):
@@ -145,7 +146,8 @@ def test_a_source_that_cannot_be_read_either_does_not_hide_the_jobs_error(run):
     failure = job_failure("IngestionDamagedError: a part is missing")
     walk = run(Transform=failure, AskForEverything=Failure("LoginRefusedError", "{}"))
     assert walk.tasks == [*FAILED_TRANSFORM, "AskForEverything", "Notify"]
-    assert "a part is missing" in walk.parameters("Notify")[0]["Message"] and walk.failure.cause == failure.cause
+    assert "a part is missing" in walk.parameters("Notify")[0]["Payload"]["cause"]
+    assert walk.failure.cause == failure.cause
 
 
 @pytest.mark.parametrize(("mode", "take_over"), [("rebuild", False), ("take_over", True)])
@@ -191,20 +193,49 @@ WAYS = {
 }
 
 
+#: Where people are told that the failure is.
+STAGES = {
+    "CheckPending": Stage.CHECK,
+    "Transform": Stage.TRANSFORM,
+    "Load": Stage.LOAD,
+    "AskForKeys": Stage.EXTRACT,
+    "Rebuild": Stage.LOAD,
+    "DropFromWarehouse": Stage.LOAD,
+    **dict.fromkeys(("Maintain", "Replay", "ListFiles", "DropFromLake"), Stage.MAINTENANCE),
+}
+
+
 @pytest.mark.parametrize(("state", "event"), WAYS.items())
 def test_every_failure_is_told_and_fails_the_execution_with_its_own_error(run, state, event):
     wants = {"Load": {**LOADED, "keys_wanted": ["payment"], "wanted": 1}} if state == "AskForKeys" else {}
     walk = run(event, **wants, **{state: Failure("SomeError", "the cause")})
     (told,) = walk.parameters("Notify")
-    assert "SomeError: the cause" in told["Message"] and told["Subject"] == "totesys-prod-publish failed"
+    expected = FailureEvent(STAGES[state], "SomeError", "the cause", EXECUTION)
+    assert read(FailureEvent, told["Payload"], "told") == expected and "Notify" in told["FunctionName"]
     assert (walk.failure.error, walk.failure.cause) == ("SomeError", "the cause")
 
 
 @pytest.mark.parametrize("failing", ["Notify", "NotifyWhatWasAsked"])
-def test_a_topic_that_fails_hides_no_error(run, failing):
+@pytest.mark.parametrize("topic", [GOOD["NotifyTopic"], Failure("SnsError", "no")], ids=["topic", "no topic"])
+def test_a_notify_function_that_fails_leaves_the_topic_and_hides_no_error(run, failing, topic):
     message = "IngestionDamagedError: x" if failing == "NotifyWhatWasAsked" else "TransformError: x"
-    walk = run(Transform=job_failure(message), **{failing: Failure("SnsError", "no")})
-    assert walk.tasks[-1] == failing and message in walk.failure.cause
+    walk = run(Transform=job_failure(message), **{failing: Failure("StorageError", "no"), "NotifyTopic": topic})
+    assert walk.tasks[-2:] == [failing, "NotifyTopic"] and message in walk.failure.cause
+    (told,) = walk.parameters("NotifyTopic")
+    assert told["TopicArn"].endswith(":totesys-prod-alarms") and told["Subject"] == "totesys-prod-publish failed"
+    assert f"Execution {EXECUTION} failed: States.TaskFailed." in told["Message"]
+
+
+def test_what_is_tried_again_waits_longer_each_time_up_to_a_bound_and_by_chance(machine):
+    retries = {name: state["Retry"] for name, state in machine["States"].items() if "Retry" in state}
+    assert retries.keys() == {name for name, state in machine["States"].items() if state["Type"] == "Task"} - {
+        "NotifyTopic"
+    }
+    for retry in (retry for found in retries.values() for retry in found):
+        assert retry["JitterStrategy"] == "FULL" and retry["BackoffRate"] > 1
+        assert retry["IntervalSeconds"] < retry["MaxDelaySeconds"] <= 300
+    (busy,) = (r for r in retries["AskForKeys"] if r["ErrorEquals"] == ["Lambda.TooManyRequestsException"])
+    assert busy["MaxAttempts"] * busy["MaxDelaySeconds"] / 2 > 900, "another extraction takes 15 minutes at most"
 
 
 def test_every_state_is_on_a_way_that_a_test_walks(machine):
@@ -212,7 +243,7 @@ def test_every_state_is_on_a_way_that_a_test_walks(machine):
     assert (
         tasks
         == GOOD.keys()
-        == WAYS.keys() | {"LoadWhatIsPublished", "AskForEverything", "Notify", "NotifyWhatWasAsked"}
+        == WAYS.keys() | {"LoadWhatIsPublished", "AskForEverything", "Notify", "NotifyWhatWasAsked", "NotifyTopic"}
     )
     reachable, ahead = set(), {machine["StartAt"]}
     while ahead:
