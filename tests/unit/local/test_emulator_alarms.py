@@ -1,0 +1,55 @@
+"""The local CloudWatch: metrics in logs, and the state of an alarm."""
+
+import json
+
+import pytest
+
+from local.emulator.cloudwatch import embedded_metrics, state_of
+
+NOW = 1_000_000.0
+FAILED = {
+    "Period": 300, "EvaluationPeriods": 6, "DatapointsToAlarm": 1, "Statistic": "Sum", "Threshold": 0,
+    "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching",
+}  # fmt: skip
+MISSED = {
+    **FAILED, "DatapointsToAlarm": 6, "Threshold": 1, "ComparisonOperator": "LessThanThreshold", "TreatMissingData": "breaching",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("alarm", "ages", "state"),
+    [
+        (FAILED, [10], "ALARM"),
+        (FAILED, [1799], "ALARM"),
+        (FAILED, [1801], "OK"),
+        (FAILED, [], None),
+        (MISSED, [1799], "OK"),
+        (MISSED, [1801], "ALARM"),
+        (MISSED, [], None),
+        ({**FAILED, "TreatMissingData": "ignore"}, [1801], None),
+        ({**FAILED, "TreatMissingData": "ignore"}, [1801, 10], "ALARM"),
+    ],
+)
+def test_the_state_follows_the_newest_periods(alarm, ages, state):
+    assert state_of(alarm, [(NOW - age, 1.0) for age in ages], NOW) == state
+
+
+def test_zeros_are_data_and_no_failure():
+    assert state_of(FAILED, [(NOW - 1, 0.0)], NOW) == "OK"
+
+
+def test_a_line_of_a_log_says_what_was_measured():
+    line = {
+        "_aws": {"Timestamp": 1, "CloudWatchMetrics": [
+            {"Namespace": "Totesys", "Dimensions": [["service"]], "Metrics": [{"Name": "A"}, {"Name": "B"}]}]},
+        "service": "totesys-local-extract", "A": [1.0, 2.0], "B": 3,
+    }  # fmt: skip
+    dimensions = {"service": "totesys-local-extract"}
+    assert [*embedded_metrics(json.dumps(line))] == [
+        ("Totesys", "A", dimensions, 1.0), ("Totesys", "A", dimensions, 2.0), ("Totesys", "B", dimensions, 3.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ['{"level": "INFO"}', '"_aws" no JSON', '{"_aws": {}}', '{"_aws": 1}'])
+def test_other_lines_say_nothing(line):
+    assert [*embedded_metrics(line)] == []
