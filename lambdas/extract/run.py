@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from contracts.tables.source import SOURCE_TABLES
 from lambdas.database import open_database
 from lambdas.errors import AnotherExtractionError, SecretUnsetError, SourceMovedError
 from lambdas.extract import witness
+from lambdas.extract.clock import Clock
 from lambdas.extract.copying import Chunk
 from lambdas.extract.event import Request
 from lambdas.extract.guest import Guest
@@ -48,40 +49,6 @@ PATIENCE_SECONDS, LOOK_SECONDS = 10, 1.0
 
 class _GaveWayError(Exception):
     """Somebody waits for a table that is being read, and nothing of this reading can be kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """When a run must stop.
-
-    Attributes
-    ----------
-    started
-        Of the monotonic clock.
-    budget_seconds
-        After how long reading stops where it can.
-    end_seconds
-        After how long it must end.
-    """
-
-    started: float
-    budget_seconds: float
-    end_seconds: float
-
-    @property
-    def is_time_up(self) -> bool:
-        """Whether reading must stop where it can."""
-        return time.monotonic() - self.started > self.budget_seconds
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been running."""
-        return time.monotonic() - self.started
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it must end."""
-        return time.monotonic() - self.started > self.end_seconds
 
 
 def extract(

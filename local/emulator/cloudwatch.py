@@ -8,7 +8,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,11 +16,11 @@ from local.servers.emulator_process import ACCOUNT, REGION
 
 #: Between two looks at all alarms.
 SECONDS = 2.0
-_BEYOND = {
+_BEYOND: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": lambda value, threshold: value > threshold,
     "LessThanThreshold": lambda value, threshold: value < threshold,
 }
-_STATISTICS = {"Sum": sum, "Maximum": max}
+_STATISTICS: dict[str, Callable[[list[float]], float]] = {"Sum": sum, "Maximum": max}
 _MISSING = {"breaching": True, "notBreaching": False}
 _ENDED = {"ExecutionsFailed": "FAILED", "ExecutionsTimedOut": "TIMED_OUT"}
 
