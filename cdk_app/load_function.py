@@ -42,6 +42,7 @@ class LoadFunction(PythonFunction):
                 "LEDGER_SCHEMA": settings.ledger_schema or "",
                 "WAREHOUSE_PURCHASE_ORDERS": settings.warehouse_purchase_orders,
                 "WAREHOUSE_TLS": settings.warehouse_tls,
+                "LOAD_SECONDS": str(settings.load_seconds),
             },
         )
         self.keep_failed_events(dead_letters, attempts=0, age=cdk.Duration.minutes(16))

@@ -93,7 +93,8 @@ def definition(parts: Parts) -> dict[str, Any]:
     """Return the state machine.
 
     What started it does not matter: it looks for itself what is pending, so a duplicate, late or
-    out-of-order event finds nothing to do. A failed transform does not keep publications that exist
+    out-of-order event finds nothing to do. A load whose time is over is called again, as long as it comes further; what does
+    not fit into the machine's time is left to the next execution. A failed transform does not keep publications that exist
     from the warehouse; every failure is told before the execution fails. When the lake shows keys
     that the source has deleted, and no key list has told which, the next extraction is asked for one. When what is pending
     cannot be transformed as it is, and no full batch waits behind it, the extraction is asked for one, once.
@@ -179,6 +180,7 @@ def _drop_columns(parts: Parts) -> dict[str, State]:
 
 def _forward(parts: Parts) -> dict[str, State]:
     keys = {**plain(ExtractEvent(trigger="reconciliation")), "keys.$": answered(_LOADED, LoadAnswer, "keys_wanted")}
+    more = answered(_LOADED, LoadAnswer, "more")
     return {
         "CheckPending": _invoke(
             parts.load_arn,
@@ -199,8 +201,21 @@ def _forward(parts: Parts) -> dict[str, State]:
         },
         "Transform": _run(parts.job_name, {}, "Load", "LoadWhatIsPublished"),
         "Load": _invoke(
-            parts.load_arn, {"step": Step.LOAD.value}, "$.load", {"Next": "AreKeysWanted", **_catch("LoadFailed")}
+            parts.load_arn, {"step": Step.LOAD.value}, "$.load", {"Next": "IsMoreToLoad", **_catch("LoadFailed")}
         ),
+        "IsMoreToLoad": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "And": [
+                        {"Variable": more, "IsPresent": True},  # a function of an earlier release says nothing of it
+                        {"Variable": more, "BooleanEquals": True},
+                    ],
+                    "Next": "Load",
+                }
+            ],
+            "Default": "AreKeysWanted",
+        },
         "AreKeysWanted": {
             "Type": "Choice",
             "Choices": [

@@ -69,6 +69,10 @@ class WarehouseBusyError(WarehouseWriteError):
     """The warehouse was in another session's hands, restarting or out of reach: trying again helps."""
 
 
+class PublicationTooLargeError(WarehouseWriteError):
+    """A publication is staged, and to bring it into the tables takes longer than one load may; nothing was changed."""
+
+
 class AnotherLoadError(WarehouseBusyError):
     """Another load of the warehouse is at work: it, or the next one, does what is left."""
 

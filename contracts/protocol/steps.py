@@ -155,6 +155,8 @@ class LoadAnswer:
         Rows of the newest publication that are quarantined.
     keys_wanted, wanted
         Source tables whose key lists tell what was deleted, and how many they are.
+    more
+        Whether it has come further, and stopped because its time was over: the next load goes on there.
     reason
         Why nothing was loaded, where that is no error: nobody has filled the warehouse's secret.
     seconds
@@ -168,6 +170,7 @@ class LoadAnswer:
     quarantined: int
     keys_wanted: tuple[str, ...]
     wanted: int
+    more: bool
     reason: str = optional("")
     seconds: float = optional(0.0)
 

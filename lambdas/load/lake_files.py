@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +54,24 @@ class LakeFiles:
         options: dict[str, Any] = {"endpoint_override": address, "scheme": scheme} if address else {}
         return cls(fs.S3FileSystem(region=os.environ.get("AWS_REGION"), **options), bucket)
 
+    def row_groups(self, table: StarTable, file: DataFile) -> list[int]:
+        """Return how many rows each row group of a file has.
+
+        Raises
+        ------
+        StorageError
+            When the file cannot be read.
+        """
+        with self._open(table, file) as parquet:
+            return [parquet.metadata.row_group(number).num_rows for number in range(parquet.num_row_groups)]
+
     def rows(
-        self, table: StarTable, files: Iterable[DataFile], batch: int | None = None, further: Sequence[str] = ()
+        self,
+        table: StarTable,
+        files: Iterable[DataFile],
+        batch: int | None = None,
+        further: Sequence[str] = (),
+        row_groups: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of `files`, a row group at a time.
 
@@ -64,6 +81,8 @@ class LakeFiles:
             The batch that wrote the rows that are wanted; all rows without one.
         further
             Columns beside those of the table.
+        row_groups
+            Numbers of the row groups that are wanted; all without them.
 
         Raises
         ------
@@ -72,26 +91,33 @@ class LakeFiles:
         """
         columns = [*table.column_names, *further]
         for file in files:
-            try:
-                with (
-                    self.filesystem.open_input_file(f"{self.bucket}/{file.key}") as source,
-                    pq.ParquetFile(source, pre_buffer=False) as parquet,
+            with self._open(table, file) as parquet:
+                absent = _absent(table, file, {*columns} - {*parquet.schema_arrow.names})
+                wanted = [c for c in columns if c not in absent] + ([] if batch is None else ["batch_id"])
+                for rows in parquet.iter_batches(
+                    batch_size=BATCH_ROWS, row_groups=row_groups, columns=wanted, use_threads=False
                 ):
-                    absent = _absent(table, file, {*columns} - {*parquet.schema_arrow.names})
-                    wanted = [c for c in columns if c not in absent] + ([] if batch is None else ["batch_id"])
-                    for rows in parquet.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False):
-                        ours = (
-                            rows
-                            if batch is None
-                            else rows.filter(pc.equal(rows.column("batch_id"), pa.scalar(batch, pa.int32())))
-                        )
-                        yield _with(ours, absent).select(columns)
-            except (OSError, pa.ArrowInvalid) as error:
-                raise StorageError(
-                    f"Lake file {file.key}, table {table.name}, cannot be read: {type(error).__name__}. Its transaction was "
-                    f"rolled back; the next run tries again. If the file is gone (the lake's maintenance removes what newer files "
-                    f"have replaced), rebuild the warehouse."
-                ) from error
+                    ours = (
+                        rows
+                        if batch is None
+                        else rows.filter(pc.equal(rows.column("batch_id"), pa.scalar(batch, pa.int32())))
+                    )
+                    yield _with(ours, absent).select(columns)
+
+    @contextmanager
+    def _open(self, table: StarTable, file: DataFile) -> Iterator[pq.ParquetFile]:
+        try:
+            with (
+                self.filesystem.open_input_file(f"{self.bucket}/{file.key}") as source,
+                pq.ParquetFile(source, pre_buffer=False) as parquet,
+            ):
+                yield parquet
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StorageError(
+                f"Lake file {file.key}, table {table.name}, cannot be read: {type(error).__name__}. Its transaction was "
+                f"rolled back; the next run tries again. If the file is gone (the lake's maintenance removes what newer files "
+                f"have replaced), rebuild the warehouse."
+            ) from error
 
 
 def _absent(table: StarTable, file: DataFile, missing: Iterable[str]) -> dict[str, pa.DataType]:

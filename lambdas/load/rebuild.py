@@ -19,13 +19,16 @@ from contracts.tables.table import Kind, StarTable
 from lambdas.errors import ReconciliationError
 from lambdas.load.custody import Custody, Owner, check_follows
 from lambdas.load.lake_files import LakeFiles
-from lambdas.load.loading import write_publication
+from lambdas.load.loading import RowsOfFiles, write_publication
 from lambdas.load.reconciliation import Reconciliation
+from lambdas.load.staged_load import discard
+from lambdas.load.warehouse.foreign_keys import checked_once
 from lambdas.load.warehouse.gateway import Warehouse
 from lambdas.load.warehouse.naming import BATCH, BATCH_TABLE, REBUILD_FILE, VERIFICATION
 from lambdas.load.warehouse.statements import (
     delete_keys,
     delete_others,
+    insert,
     insert_missing,
     names,
     rebuilt_deletions,
@@ -133,7 +136,8 @@ class Rebuild:
                     break
                 check_follows(publication, last)
                 self._warehouse.ledger.record(publication)
-                write_publication(self._warehouse, self._lake, publication)
+                rows = RowsOfFiles(self._warehouse, self._lake, publication)
+                write_publication(self._warehouse, publication, rows)
                 last = publication.batch
             if self._owner.lake or self._check is None:
                 self._warehouse.ledger.bind(self._owner)
@@ -142,6 +146,7 @@ class Rebuild:
             for name in (BATCH, BATCH_TABLE):
                 self._run(sql.SQL("drop table {}").format(self._ledger(name)))
             self._run(sql.SQL("delete from {}").format(self._naming.own(REBUILD_FILE)))
+            discard(self._warehouse)
         return last
 
     def _lock(self) -> None:
@@ -249,18 +254,19 @@ class Rebuild:
         for table in FACTS:
             self._run(delete_others(table, naming, naming.rebuilt(table)))
         for table in STAR_TABLES.values():
-            apply = insert_missing if table.kind is Kind.FACT else upsert
-            self._run(apply(table, naming, naming.rebuilt(table)))
+            if table.kind is Kind.FACT:
+                with checked_once(self._warehouse.connection, naming.table(table)):
+                    written = self._run(insert_missing(table, naming, naming.rebuilt(table))).rowcount
+            else:
+                written = self._run(upsert(table, naming, naming.rebuilt(table))).rowcount
+            self._warehouse.analyze(naming.table(table), written)
         for table in STAR_TABLES.values():
             if table.kind is not Kind.FACT and table != DIM_DATE:  # a longer calendar is nobody's fault
                 self._run(delete_keys(table, naming, naming.rebuilt(table)))
         for table in HISTORIES.values():
             self._run(sql.SQL("delete from {}").format(naming.table(table)))
-            self._run(
-                sql.SQL("insert into {target} ({columns}) select {columns} from {source}").format(
-                    target=naming.table(table), columns=names(table.column_names), source=naming.rebuilt(table)
-                )
-            )
+            written = self._run(insert(table, naming, naming.rebuilt(table))).rowcount
+            self._warehouse.analyze(naming.table(table), written)
 
     def _exchange_ledger(self) -> None:
         naming, batch = self._naming, self._naming.own(BATCH)
@@ -273,7 +279,7 @@ class Rebuild:
         for emptied in (naming.table(SOURCE_DELETION), naming.own(BATCH_TABLE), batch):
             self._run(sql.SQL("delete from {}").format(emptied))
         for name in (BATCH, BATCH_TABLE):
-            self._run(sql.SQL("insert into {} select * from {}").format(self._naming.own(name), self._ledger(name)))
-        for table in STAR_TABLES.values():
-            if table.source:
-                self._run(rebuilt_deletions(table, naming))
+            copied = sql.SQL("insert into {} select * from {}").format(naming.own(name), self._ledger(name))
+            self._warehouse.analyze(naming.own(name), self._run(copied).rowcount)
+        deleted = [self._run(rebuilt_deletions(t, naming)).rowcount for t in STAR_TABLES.values() if t.source]
+        self._warehouse.analyze(naming.table(SOURCE_DELETION), sum(deleted))

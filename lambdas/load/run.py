@@ -30,15 +30,13 @@ from contracts.tables.star import STAR_TABLES
 from lambdas.errors import AnotherLoadError, ListingMissingError, SecretUnsetError
 from lambdas.load.custody import Owner
 from lambdas.load.lake_files import LakeFiles
-from lambdas.load.loading import check_custody, load_publication, rebuild_check
+from lambdas.load.loading import check_custody, rebuild_check
 from lambdas.load.pending_check import check_pending, reported_by_the_lake
 from lambdas.load.rebuild import Rebuild
-from lambdas.load.session import RESERVE_SECONDS, attempts, open_warehouse
+from lambdas.load.session import Clock, attempts, open_warehouse
 from lambdas.load.settings import LoadSettings
+from lambdas.load.staged_load import Outcome, load_in_time
 from lambdas.observability import MetricUnit, age, logger, metrics, table_metric
-
-#: Share of an invocation's time that must remain for a rebuild's last step, which is one transaction.
-EXCHANGE_SHARE = 0.8
 
 
 def answer(
@@ -59,15 +57,21 @@ def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> Load
     ingestion, processed = _buckets(settings)
     lake = LakeFiles.open(processed.name)
     loaded: list[int] = []
-    last, waits, reason = 0, False, ""
+    last, waits, more, reason = 0, False, False, ""
+    clock = Clock(remaining_seconds, remaining_seconds())
     try:
         for attempt in attempts(remaining_seconds):
             with attempt, open_warehouse(settings) as warehouse:
                 last = check_custody(warehouse, processed)
                 for publication in publications_after(processed, last):
-                    if remaining_seconds() <= RESERVE_SECONDS:
+                    if not clock.may_go_on():
+                        more = bool(loaded)
                         break
-                    if load_publication(warehouse, lake, publication):
+                    outcome = load_in_time(warehouse, lake, publication, clock)
+                    if outcome is Outcome.STAGED:
+                        more = True
+                        break
+                    if outcome is Outcome.LOADED:
                         loaded.append(publication.batch)
                         _report(publication)
                     last = publication.batch
@@ -92,6 +96,7 @@ def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> Load
         quarantined=quarantined,
         keys_wanted=wanted,
         wanted=len(wanted),
+        more=more,
         reason=reason,
     )
 
@@ -122,15 +127,13 @@ def rebuild(
     newest = read_publication(processed, listing.batch)
     owner = Owner(newest.lake or listing.lake, processed.name, settings.warehouse_schema)
     check = None if take_over else rebuild_check(processed, owner)
-    begun_with = remaining_seconds()
+    clock = Clock(remaining_seconds, remaining_seconds())
     try:
         for attempt in attempts(remaining_seconds):
             with attempt, open_warehouse(settings) as warehouse:
                 work = Rebuild(warehouse, LakeFiles.open(processed.name), listing, owner, check)
-                is_filled = work.fill(
-                    lambda number: publications_after(processed, number), lambda: remaining_seconds() > RESERVE_SECONDS
-                )
-                if not is_filled or remaining_seconds() < begun_with * EXCHANGE_SHARE:
+                is_filled = work.fill(lambda number: publications_after(processed, number), clock.may_go_on)
+                if not is_filled or not clock.may_exchange():
                     return RebuildAnswer(done=False, last=warehouse.last_batch())
                 last = work.exchange(newest, publications_after(processed, listing.batch))
     except AnotherLoadError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 
@@ -13,8 +14,39 @@ from lambdas.observability import logger
 
 #: How often a connection that was lost, or a lock that others held, is tried.
 ATTEMPTS = 10
-#: Seconds that must remain for another publication to be begun.
+#: Seconds that must remain for another transaction to be begun: what was begun may take as long.
 RESERVE_SECONDS = 60
+#: Share of an invocation's time that must remain for the last step of a rebuild or of a load in pieces: one transaction.
+EXCHANGE_SHARE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time of one invocation.
+
+    Attributes
+    ----------
+    remaining_seconds
+        Tells how long it may still take.
+    begun_with
+        What that was in the beginning.
+    """
+
+    remaining_seconds: Callable[[], float]
+    begun_with: float
+
+    @property
+    def left(self) -> float:
+        """Seconds in which something may still be begun."""
+        return self.remaining_seconds() - RESERVE_SECONDS
+
+    def may_go_on(self) -> bool:
+        """Tell whether another transaction may be begun."""
+        return self.left > 0
+
+    def may_exchange(self) -> bool:
+        """Tell whether so much time remains that a better beginning is not worth waiting for."""
+        return self.remaining_seconds() >= self.begun_with * EXCHANGE_SHARE
 
 
 def attempts(remaining_seconds: Callable[[], float]) -> Retrying:

@@ -26,6 +26,8 @@ class LoadSettings(BaseSettings):
         What the warehouse calls the table of purchase orders.
     warehouse_tls
         How the warehouse's identity is checked.
+    load_seconds
+        After how many seconds a load or a rebuild stops where it can; the next one goes on there.
     lock_timeout_seconds
         How long a statement waits for other sessions before it is tried again.
     idle_seconds
@@ -42,6 +44,7 @@ class LoadSettings(BaseSettings):
     ledger_schema: str = Field(default="", pattern=r"^[^%]*$")
     warehouse_purchase_orders: Literal["fact_purchase_orders", "fact_purchase_order"] = "fact_purchase_orders"
     warehouse_tls: TlsMode = TlsMode.VERIFY_FULL
+    load_seconds: int = Field(default=780, ge=1)
     lock_timeout_seconds: int = Field(default=60, ge=1)
     idle_seconds: int = Field(default=120, ge=1)
 

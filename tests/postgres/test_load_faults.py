@@ -3,71 +3,23 @@
 ``FAULT_STRIDE`` says at every how many statements a fault strikes; ``make load-faults`` strikes at each.
 """
 
-import functools
 import os
 import signal
-import socket
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
-import boto3
-import psycopg
 import pytest
-from pyarrow import fs
 
 from lambdas.errors import PlatformError
-from lambdas.load.lake_files import LakeFiles
-from local.servers.emulator_process import ACCOUNT
+from tests.support.faults import Refused, at_statement, cut, kill, read_files_directly, refuse
 from tests.support.lake import FakeLake
 from tests.support.publications import dump, empty, publish_some
-
-
-@contextmanager
-def _at_statement(monkeypatch, number, fault, *, after):
-    """Let `fault` happen at one exchange with the server: before it, or after it. Yields the number of exchanges."""
-    seen = []
-    plain = psycopg.Connection.wait
-
-    def wait(connection, generator, *arguments, **options):
-        if connection.info.parameter_status("application_name") != "totesys-load":
-            return plain(connection, generator, *arguments, **options)
-        seen.append(connection)
-        strikes = len(seen) == number
-        if strikes and not after:
-            fault(connection)
-        answer = plain(connection, generator, *arguments, **options)
-        if strikes and after:
-            fault(connection)
-        return answer
-
-    with monkeypatch.context() as patch:
-        patch.setattr(psycopg.Connection, "wait", wait)
-        yield seen
-
-
-def _cut(connection):
-    socket.socket(fileno=os.dup(connection.fileno())).shutdown(socket.SHUT_RDWR)
-
-
-def _kill(_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Refused(psycopg.DataError):
-    """An error of SQL."""
-
-
-def _refuse(_):
-    raise Refused("injected")
 
 
 @pytest.fixture
 def published(pipeline, monkeypatch):
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
-    # what has nothing to do with statements, and would take most of the time
-    files = fs.SubTreeFileSystem(str(pipeline.servers.home.s3 / ACCOUNT), fs.LocalFileSystem())
-    monkeypatch.setattr(LakeFiles, "open", classmethod(lambda cls, bucket: cls(files, bucket)))
-    monkeypatch.setattr(boto3, "client", functools.cache(boto3.client))
+    read_files_directly(pipeline, monkeypatch)
     lake = FakeLake(pipeline)
     publish_some(lake)
     pipeline.load()
@@ -77,14 +29,14 @@ def published(pipeline, monkeypatch):
 def _numbers(pipeline, monkeypatch):
     """The exchanges with the server of a load of everything at which a fault strikes: all of them, or every so many."""
     empty(pipeline.warehouse_url)
-    with _at_statement(monkeypatch, 0, _refuse, after=False) as seen:
+    with at_statement(monkeypatch, 0, refuse, after=False) as seen:
         pipeline.load()
     assert len(seen) > 80
     return range(1, len(seen) + 1, int(os.environ.get("FAULT_STRIDE", "12")))
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("fault", [_cut, _refuse], ids=["cut", "refused"])
+@pytest.mark.parametrize("fault", [cut, refuse], ids=["cut", "refused"])
 def test_g3_a_fault_at_any_statement_leaves_what_the_next_load_completes(
     pipeline, monkeypatch, published, fault, after
 ):
@@ -92,7 +44,7 @@ def test_g3_a_fault_at_any_statement_leaves_what_the_next_load_completes(
     fired = 0
     for number in numbers:
         empty(pipeline.warehouse_url)
-        with _at_statement(monkeypatch, number, fault, after=after) as seen, suppress(PlatformError, Refused):
+        with at_statement(monkeypatch, number, fault, after=after) as seen, suppress(PlatformError, Refused):
             pipeline.load()
         fired += len(seen) >= number
         pipeline.load()
@@ -108,7 +60,7 @@ def test_g3_a_load_killed_at_any_statement_leaves_what_the_next_load_completes(p
         empty(pipeline.warehouse_url)
         child = os.fork()
         if not child:
-            with _at_statement(monkeypatch, number, _kill, after=after):
+            with at_statement(monkeypatch, number, kill, after=after):
                 pipeline.load()
             os._exit(0)
         killed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

@@ -225,7 +225,7 @@ def test_the_pending_check_looks_at_s3_only(pipeline, lake):
 def test_nothing_is_begun_when_the_time_runs_out(pipeline, lake):
     lake.publish({"dim_staff": STAFF})
     lake.publish({"dim_staff": STAFF})
-    remaining = iter([900, 30, 30])
+    remaining = iter([900] * 3 + [30, 30])
     assert load(LoadSettings(), lambda: next(remaining)).loaded == (1,)
     assert pipeline.load()["loaded"] == [2]
 

@@ -23,16 +23,17 @@ from lambdas.errors import (
 from lambdas.load.custody import Custody
 from lambdas.load.warehouse.copy_binary import HEADER, TRAILER, encode
 from lambdas.load.warehouse.evolution import drop
+from lambdas.load.warehouse.foreign_keys import checked_once
 from lambdas.load.warehouse.ledger import Ledger
 from lambdas.load.warehouse.limits import Limits
 from lambdas.load.warehouse.naming import Naming
 from lambdas.load.warehouse.prepare import prepare
-from lambdas.load.warehouse.statements import differing_keys, names, stage, undelete, upsert
+from lambdas.load.warehouse.statements import differing_keys, insert, names, stage, undelete, upsert
 
 #: Serialises loads of one warehouse: the name of the platform as a number.
 LOCK = int.from_bytes(b"totesys", "big")
-#: More rows than this are told to the planner before they are counted.
-ANALYZE_ROWS = 100_000
+#: So many rows, and this share of what a table had, are told to the planner; the server learns of fewer by itself.
+ANALYZE_ROWS, ANALYZE_SHARE = 1_000, 0.1
 
 #: What goes away by itself: another session was in the way, or the server or the way to it was gone.
 _TRANSIENT = (
@@ -117,7 +118,15 @@ class Warehouse:
         """Copy rows straight into a fact's table; return how many."""
         target = self.naming.table(table)
         received = self.copy(table, target, batches)
-        self._analyze(target, received)
+        self.analyze(target, received)
+        return received
+
+    def append_staged(self, table: StarTable, staged: sql.Identifier) -> int:
+        """Bring the rows of another table into a fact's; return how many."""
+        target = self.naming.table(table)
+        with checked_once(self.connection, target):
+            received = self.connection.execute(insert(table, self.naming, staged)).rowcount
+        self.analyze(target, received)
         return received
 
     def stage(self, table: StarTable, batches: Iterable[pa.RecordBatch]) -> tuple[sql.Identifier, int]:
@@ -125,19 +134,19 @@ class Warehouse:
         staged = sql.Identifier(f"stage_{table.name}")
         self.connection.execute(stage(f"stage_{table.name}", table.column_names, self.naming.table(table)))
         received = self.copy(table, staged, batches)
-        self._analyze(staged, received)
+        self.analyze(staged, received)
         return staged, received
 
     def upsert(self, table: StarTable, staged: sql.Identifier) -> None:
         """Insert or change a dimension's rows; what is written anew is not deleted any more."""
-        self.connection.execute(upsert(table, self.naming, staged))
+        written = self.connection.execute(upsert(table, self.naming, staged)).rowcount
+        self.analyze(self.naming.table(table), written)
         if table.source:
             self.connection.execute(undelete(table, self.naming, staged))
 
-    def replace(self, table: StarTable, batches: Iterable[pa.RecordBatch]) -> int:
-        """Make a history's content the given rows; keys whose rows are equal are left alone."""
+    def replace(self, table: StarTable, staged: sql.Identifier) -> None:
+        """Make a history's content the staged rows; keys whose rows are equal are left alone."""
         live = self.naming.table(table)
-        staged, received = self.stage(table, batches)
         self.connection.execute(
             sql.SQL("create temporary table {} on commit drop as ").format(sql.Identifier(f"keys_{table.name}"))
             + differing_keys(table, self.naming, staged)
@@ -146,35 +155,28 @@ class Warehouse:
             sql.Identifier(table.key), sql.Identifier(f"keys_{table.name}")
         )
         self.connection.execute(sql.SQL("delete from {} where {}").format(live, among))
-        self.connection.execute(
+        written = self.connection.execute(
             sql.SQL("insert into {live} ({columns}) select {columns} from {stage} where {among}").format(
                 live=live, columns=names(table.column_names), stage=staged, among=among
             )
-        )
-        return received
+        ).rowcount
+        self.analyze(live, written)
 
-    def delete(self, publication: Publication, batches: Iterable[pa.RecordBatch]) -> int:
-        """Record the keys that the batch found deleted; of facts, their versions so far are current no more.
-
-        Returns
-        -------
-        int
-            The rows received.
-        """
+    def delete(self, publication: Publication, staged: sql.Identifier) -> None:
+        """Record the keys that the batch found deleted; of facts, their versions so far are current no more."""
         deletion = self.naming.table(SOURCE_DELETION)
-        staged, received = self.stage(SOURCE_DELETION, batches)
         last = {t.source: publication.tables[t.name].last_record_id for t in FACTS}
         cases = sql.SQL(" ").join(
             sql.SQL("when {} then {}").format(sql.Literal(source), sql.Literal(record))
             for source, record in last.items()
         )
-        self.connection.execute(
+        written = self.connection.execute(
             sql.SQL(
                 "insert into {} (source_table, source_key, batch, deleted_at, last_record_id) "
                 "select source_table, source_key, {}, deleted_at, case source_table {} else 0 end from {}"
             ).format(deletion, sql.Literal(publication.batch), cases, staged)
-        )
-        return received
+        ).rowcount
+        self.analyze(deletion, written)
 
     def copy(
         self,
@@ -214,8 +216,14 @@ class Warehouse:
         except psycopg.Error as error:
             _explain(error, what)
 
-    def _analyze(self, target: sql.Identifier, rows: int) -> None:
-        if rows >= ANALYZE_ROWS:
+    def analyze(self, target: sql.Identifier, rows: int) -> None:
+        """Tell the planner of a table into which many rows came, for what it had."""
+        if rows < ANALYZE_ROWS:
+            return
+        had = self.connection.execute(
+            "select reltuples from pg_class where oid = to_regclass(%s)", (target.as_string(self.connection),)
+        ).fetchone()
+        if had and rows >= had[0] * ANALYZE_SHARE:
             self.connection.execute(sql.SQL("analyze {}").format(target))
 
 

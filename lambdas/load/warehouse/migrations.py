@@ -12,6 +12,7 @@ from lambdas.load.warehouse.naming import (
     MIGRATION,
     OWNER,
     REBUILD_FILE,
+    STAGED_FILE,
     STAR_COLUMN,
     VERIFICATION,
     Naming,
@@ -47,6 +48,7 @@ def migrations(naming: Naming) -> list[Migration]:
         Migration(4, "progress of a rebuild", tuple(_rebuild(naming))),
         Migration(5, "whose the ledger is, and what it loaded", tuple(_custody(naming))),
         Migration(6, "columns that the platform knows", tuple(_columns(naming))),
+        Migration(7, "progress of a load in pieces", tuple(_staged(naming))),
     ]
 
 
@@ -128,4 +130,14 @@ def _columns(naming: Naming) -> list[Statement]:
             "create table if not exists {} (table_name varchar not null, column_name varchar not null, "
             "since timestamptz not null default clock_timestamp(), primary key (table_name, column_name))"
         ).format(naming.own(STAR_COLUMN))
+    ]
+
+
+def _staged(naming: Naming) -> list[Statement]:
+    # Unlogged together with the rows that it tells of, as the rebuild's.
+    return [
+        sql.SQL(
+            "create unlogged table if not exists {} (key varchar primary key, table_name varchar not null, "
+            "publication_digest varchar not null, row_groups integer not null, rows bigint not null, is_whole boolean not null)"
+        ).format(naming.own(STAGED_FILE))
     ]

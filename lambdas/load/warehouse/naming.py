@@ -10,13 +10,14 @@ from contracts.tables.ledger import BATCH_TABLE as BATCH_TABLE
 from contracts.tables.star import FACT_PURCHASE_ORDERS
 from contracts.tables.table import StarTable
 
-#: Further tables of the ledger's schema: whose it is, how it was made, and how far checks and rebuilds have come.
-OWNER, MIGRATION, VERIFICATION, REBUILD_FILE, STAR_COLUMN = (
+#: Further tables of the ledger's schema: whose it is, how it was made, and how far checks, rebuilds and loads have come.
+OWNER, MIGRATION, VERIFICATION, REBUILD_FILE, STAR_COLUMN, STAGED_FILE = (
     "owner",
     "migration",
     "verification",
     "rebuild_file",
     "star_column",
+    "staged_file",
 )
 #: What the ledger's schema has of the lake's tables.
 BESIDE = {SOURCE_DELETION.name, *(table.name for table in HISTORIES.values())}
@@ -55,3 +56,7 @@ class Naming:
     def rebuilt(self, table: StarTable) -> sql.Identifier:
         """Return the table that a rebuild fills before its content takes the place of the live one's."""
         return self.own(f"rebuild_{table.name}")
+
+    def staged(self, table: StarTable) -> sql.Identifier:
+        """Return the table that a load in pieces fills before its rows come into the live one."""
+        return self.own(f"staged_{table.name}")

@@ -66,6 +66,13 @@ def delete_keys(table: StarTable, naming: Naming, staged: sql.Composable) -> sql
     )
 
 
+def insert(table: StarTable, naming: Naming, staged: sql.Composable) -> sql.Composed:
+    """Return the statement that inserts the rows of another table."""
+    return sql.SQL("insert into {target} ({columns}) overriding system value select {columns} from {stage}").format(
+        target=naming.table(table), columns=names(table.column_names), stage=staged
+    )
+
+
 def insert_missing(table: StarTable, naming: Naming, staged: sql.Composable) -> sql.Composed:
     """Return the statement that inserts the rows whose key the table does not have."""
     return sql.SQL(

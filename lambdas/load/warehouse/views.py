@@ -35,9 +35,10 @@ class WarehouseSql(TableSql):
         return f" and d.last_record_id >= {alias}.{table.record_id}" if table.kind is Kind.FACT else ""
 
     def _newest(self, table: StarTable, columns: str) -> str:
+        key, record = table.key, table.record_id
         return (
-            f"select distinct on ({table.key}) {columns} from {self.name(table)} "
-            f"order by {table.key}, {table.record_id} desc"
+            f"select {columns} from {self.name(table)} f where not exists (select from {self.name(table)} n "
+            f"where n.{key} = f.{key} and n.{record} > f.{record})"
         )
 
     def _moments(self, table: StarTable) -> str:

@@ -69,20 +69,20 @@ class FakeWarehouse:
         self.written = []
 
     def append(self, table, rows):
-        return self.replace(table, rows)
+        self.written.append(table.name)
+        return len(rows)
 
     def stage(self, table, rows):
-        return table.name, self.replace(table, rows)
+        return table.name, self.append(table, rows)
 
     def upsert(self, table, staged):
         assert staged == table.name == self.written[-1]
 
-    def replace(self, table, rows):
-        self.written.append(table.name)
-        return len(rows)
+    def replace(self, table, staged):
+        assert staged == table.name == self.written[-1]
 
-    def delete(self, published, rows):
-        return self.replace(SOURCE_DELETION, rows)
+    def delete(self, published, staged):
+        assert staged == SOURCE_DELETION.name == self.written[-1]
 
 
 @pytest.fixture(autouse=True)
