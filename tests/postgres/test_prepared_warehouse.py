@@ -194,7 +194,9 @@ def test_a_ledger_of_an_earlier_release_is_migrated(pipeline, lake):
     after = dump(pipeline.warehouse_url)
     assert after["current_payment"] == before["current_payment"]
     assert after["history_staff"] == before["history_staff"]
-    assert pipeline.warehouse("select array_agg(number order by number) from etl.migration") == [([1, 2, 3, 4, 5, 6, 7],)]
+    assert pipeline.warehouse("select array_agg(number order by number) from etl.migration") == [
+        ([1, 2, 3, 4, 5, 6, 7],)
+    ]
 
 
 def test_a_warehouse_of_a_newer_release_is_left_alone(pipeline, lake):

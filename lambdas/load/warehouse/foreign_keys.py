@@ -13,6 +13,8 @@ from typing import Any
 import psycopg
 from psycopg import errors, sql
 
+#: Name and definition of a foreign key; schema and name of the table that it refers to.
+Key = tuple[str, str, tuple[str, str]]
 #: How often, and with which pause in seconds, the tables are looked at for a moment in which nobody uses them.
 TRIES, PAUSE = 20, 0.1
 
@@ -51,7 +53,7 @@ def checked_once(connection: psycopg.Connection[Any], table: sql.Identifier) -> 
         connection.execute(sql.SQL("alter table {} {}").format(table, sql.SQL(", ").join(back)))
 
 
-def _keys(connection: psycopg.Connection[Any], table: sql.Identifier) -> list[tuple[str, str, sql.Identifier]]:
+def _keys(connection: psycopg.Connection[Any], table: sql.Identifier) -> list[Key]:
     """Return name, definition and target of each foreign key; none where they must stay."""
     name = (table.as_string(connection),)
     may = connection.execute(_MAY, name).fetchone()
@@ -60,14 +62,13 @@ def _keys(connection: psycopg.Connection[Any], table: sql.Identifier) -> list[tu
     found = connection.execute(_KEYS, name).fetchall()
     if not all(comes_back for *_, comes_back in found):
         return []
-    return [(key, definition, sql.Identifier(schema, target)) for key, definition, schema, target, _ in found]
+    return [(key, definition, (schema, target)) for key, definition, schema, target, _ in found]
 
 
-def _take_off(
-    connection: psycopg.Connection[Any], table: sql.Identifier, keys: list[tuple[str, str, sql.Identifier]]
-) -> bool:
+def _take_off(connection: psycopg.Connection[Any], table: sql.Identifier, keys: list[Key]) -> bool:
     """Take them off when nobody uses the tables; a reader who holds one and wants another would be a deadlock."""
-    tables = sql.SQL(", ").join([table, *dict.fromkeys(target for _, _, target in keys)])
+    targets = dict.fromkeys(target for _, _, target in keys)
+    tables = sql.SQL(", ").join([table, *(sql.Identifier(*target) for target in targets)])
     off = sql.SQL(", ").join(sql.SQL("drop constraint {}").format(sql.Identifier(name)) for name, _, _ in keys)
     for _ in range(TRIES):
         try:
