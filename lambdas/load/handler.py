@@ -12,7 +12,6 @@ from contracts.protocol.strict_json import plain
 from lambdas.errors import PlatformError
 from lambdas.events import parse
 from lambdas.load.run import answer
-from lambdas.load.session import RESERVE_SECONDS
 from lambdas.load.settings import LoadSettings
 from lambdas.observability import logger, metrics
 
@@ -35,11 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     started = time.monotonic()
     try:
         asked = parse(LoadEvent, event)
-        settings = LoadSettings()
-        end = started + settings.load_seconds + RESERVE_SECONDS
-        found = answer(
-            settings, asked, lambda: min(context.get_remaining_time_in_millis() / 1000, end - time.monotonic())
-        )
+        found = answer(LoadSettings(), asked, lambda: context.get_remaining_time_in_millis() / 1000)
     except (PlatformError, ContractError) as error:
         logger.error("load failed", error=type(error).__name__, detail=str(error))
         raise

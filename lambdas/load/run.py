@@ -58,7 +58,7 @@ def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> Load
     lake = LakeFiles.open(processed.name)
     loaded: list[int] = []
     last, waits, more, reason = 0, False, False, ""
-    clock = Clock(remaining_seconds, remaining_seconds())
+    clock = Clock(remaining_seconds, settings.load_seconds)
     try:
         for attempt in attempts(remaining_seconds):
             with attempt, open_warehouse(settings) as warehouse:
@@ -127,7 +127,7 @@ def rebuild(
     newest = read_publication(processed, listing.batch)
     owner = Owner(newest.lake or listing.lake, processed.name, settings.warehouse_schema)
     check = None if take_over else rebuild_check(processed, owner)
-    clock = Clock(remaining_seconds, remaining_seconds())
+    clock = Clock(remaining_seconds, settings.load_seconds)
     try:
         for attempt in attempts(remaining_seconds):
             with attempt, open_warehouse(settings) as warehouse:

@@ -1,8 +1,8 @@
 """One connection to the warehouse, and how often it is tried to do something with one."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 
 from tenacity import Retrying, retry_if_exception_type, wait_exponential_jitter
 
@@ -14,39 +14,46 @@ from lambdas.observability import logger
 
 #: How often a connection that was lost, or a lock that others held, is tried.
 ATTEMPTS = 10
-#: Seconds that must remain for another transaction to be begun: what was begun may take as long.
+#: Seconds of the function that must remain for another transaction to be begun.
 RESERVE_SECONDS = 60
 #: Share of an invocation's time that must remain for the last step of a rebuild or of a load in pieces: one transaction.
 EXCHANGE_SHARE = 0.8
 
 
-@dataclass(frozen=True, slots=True)
 class Clock:
-    """The time of one invocation.
+    """The time of one invocation, from now on.
 
-    Attributes
+    Parameters
     ----------
     remaining_seconds
-        Tells how long it may still take.
-    begun_with
-        What that was in the beginning.
+        Tells how long the function may still run.
+    load_seconds
+        For how long something new may be begun.
     """
 
-    remaining_seconds: Callable[[], float]
-    begun_with: float
+    def __init__(self, remaining_seconds: Callable[[], float], load_seconds: float) -> None:
+        self.remaining_seconds = remaining_seconds
+        self._load_seconds = load_seconds
+        self._started = time.monotonic()
+        self._begun_with = remaining_seconds()
 
     @property
     def left(self) -> float:
         """Seconds in which something may still be begun."""
-        return self.remaining_seconds() - RESERVE_SECONDS
+        return min(self.remaining_seconds() - RESERVE_SECONDS, self._load_seconds - self._elapsed)
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
 
     def may_go_on(self) -> bool:
         """Tell whether another transaction may be begun."""
         return self.left > 0
 
     def may_exchange(self) -> bool:
-        """Tell whether so much time remains that a better beginning is not worth waiting for."""
-        return self.remaining_seconds() >= self.begun_with * EXCHANGE_SHARE
+        """Tell whether so much time remains that the next invocation would not have much more."""
+        is_early = self._elapsed <= self._load_seconds * (1 - EXCHANGE_SHARE)
+        return is_early and self.remaining_seconds() >= self._begun_with * EXCHANGE_SHARE
 
 
 def attempts(remaining_seconds: Callable[[], float]) -> Retrying:

@@ -66,8 +66,6 @@ def reading(warehouse: Warehouse) -> Iterator["Reader"]:
         with psycopg.connect(warehouse.url, connect_timeout=3) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
-            # After a first load the server has no statistics yet, and takes nested loops over whole tables for cheap.
-            connection.execute("set local enable_nestloop = off")
             yield Reader(connection, warehouse)
     except psycopg.OperationalError:
         raise PlatformDownError("The warehouse does not answer. Start the platform: python -m local up") from None
