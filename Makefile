@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults format lint types unit synth deploy golden dictionary warehouse-script rds-authorities lock clean
+.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit synth deploy golden dictionary warehouse-script rds-authorities lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -84,7 +84,10 @@ many-batches: setup ## 500 small batches, then maintenance, under the eyes of tw
 	MANY_BATCHES=$(or $(BATCHES),500) $(PY) -m pytest -q tests/spark/test_many_batches.py
 
 load-faults: setup ## kill, cut off and refuse the load before and after each of its statements
-	FAULT_STRIDE=1 $(PY) -m pytest -q tests/postgres/test_load_faults.py
+	FAULT_STRIDE=1 $(PY) -m pytest -q tests/postgres/test_load_faults.py tests/postgres/test_any_size.py -k "statement or at_once"
+
+load-any-size: setup ## a publication that does not fit into a load of 20 seconds, killed twice, under the eyes of a reader (ROWS=1000000)
+	ANY_SIZE_ROWS=$(or $(ROWS),1000000) $(PY) -m pytest -q -s --show-capture=no tests/postgres/test_any_size.py -k of_any_size | grep -E "orders:|passed|failed"
 
 bench-transform: setup ## the job against DuckDB on the same files (ROWS=1000000)
 	$(PY) -m bench.transform --rows $(or $(ROWS),1000000)

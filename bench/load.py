@@ -289,7 +289,11 @@ def _work_here(step: str) -> None:
     from lambdas.load.settings import LoadSettings
 
     started = time.monotonic()
-    (run.rebuild if step == "rebuild" else run.load)(LoadSettings(), lambda: 10_000.0)
+    if step == "rebuild":
+        run.rebuild(LoadSettings(), lambda: 10_000.0)
+    else:
+        while run.load(LoadSettings(), lambda: 10_000.0).more:
+            pass
     tell(seconds=time.monotonic() - started)
 
 

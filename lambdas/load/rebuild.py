@@ -54,6 +54,11 @@ class Rebuild:
         Whose the warehouse then is.
     check
         What refuses a ledger that may not be replaced; None when the warehouse is taken over, whatever it was.
+
+    Attributes
+    ----------
+    copied
+        How many files this run has copied.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Rebuild:
         self._listing = listing
         self._owner = owner
         self._check = check
+        self.copied = 0
 
     def fill(self, publications_after: Callable[[int], Iterable[Publication]], may_go_on: Callable[[], bool]) -> bool:
         """Copy what is not copied yet, as long as `may_go_on`: the ledger from the publications, the tables from the files.
@@ -228,6 +234,7 @@ class Rebuild:
                 f"kept; the warehouse is as it was."
             )
         self._run(sql.SQL("insert into {} (table_name, key) values (%s, %s)").format(files), (table.name, name))
+        self.copied += 1
 
     def _fill_ledger(
         self, publications_after: Callable[[int], Iterable[Publication]], may_go_on: Callable[[], bool]

@@ -62,7 +62,7 @@ def load(settings: LoadSettings, remaining_seconds: Callable[[], float]) -> Load
     try:
         for attempt in attempts(remaining_seconds):
             with attempt, open_warehouse(settings) as warehouse:
-                last = check_custody(warehouse, processed)
+                last, more = check_custody(warehouse, processed), False
                 for publication in publications_after(processed, last):
                     if not clock.may_go_on():
                         more = bool(loaded)
@@ -133,7 +133,7 @@ def rebuild(
             with attempt, open_warehouse(settings) as warehouse:
                 work = Rebuild(warehouse, LakeFiles.open(processed.name), listing, owner, check)
                 is_filled = work.fill(lambda number: publications_after(processed, number), clock.may_go_on)
-                if not is_filled or not clock.may_exchange():
+                if not is_filled or (work.copied and not clock.may_exchange()):
                     return RebuildAnswer(done=False, last=warehouse.last_batch())
                 last = work.exchange(newest, publications_after(processed, listing.batch))
     except AnotherLoadError as error:

@@ -148,7 +148,7 @@ class StagedLoad:
         """Create the tables to be filled, empty when what is in them is not of this publication; return the files that are whole."""
         rows = self._run(sql.SQL("select key, publication_digest, is_whole from {}").format(self._files)).fetchall()
         is_other = any(digest != self._publication.digest for _, digest, _ in rows)
-        if is_other or any(self._columns(self._staged(t)) != self._live_columns(t) for t in self._tables):
+        if is_other or not rows or any(self._columns(self._staged(t)) != self._live_columns(t) for t in self._tables):
             discard(self._warehouse)
             rows = []
         for table in self._tables:

@@ -67,6 +67,18 @@ def test_without_a_pending_batch_no_job_runs_and_publications_are_loaded(run):
     assert run(CheckPending=QUIET).tasks == ["CheckPending", "Load"]
 
 
+def test_g3_a_load_that_has_more_to_do_is_called_again_and_then_the_way_goes_on(run):
+    further = {**LOADED, "loaded": [], "more": True, "keys_wanted": ["payment"], "wanted": 1}
+    walk = run(Load=[further, further, {**LOADED, "more": False}])
+    assert walk.tasks == ["CheckPending", "Transform", "Load", "Load", "Load"] and walk.failure is None
+    assert walk.parameters("Load") == [walk.parameters("Load")[0]] * 3
+
+
+def test_g3_a_load_that_fails_on_the_way_is_not_called_for_ever(run):
+    walk = run(Load=[{**LOADED, "more": True}, Failure("PublicationTooLargeError", "{}")])
+    assert walk.tasks == ["CheckPending", "Transform", "Load", "Load", "Notify"]
+
+
 def test_g6_key_lists_are_asked_for_when_the_lake_shows_keys_that_the_source_has_not(run):
     walk = run(Load={**LOADED, "keys_wanted": ["payment"], "wanted": 1})
     (asked,) = walk.parameters("AskForKeys")

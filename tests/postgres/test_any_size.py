@@ -14,6 +14,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from contracts.errors import CustodyError
 from lambdas.errors import PlatformError, PublicationTooLargeError, ReconciliationError, WarehouseWriteError
 from lambdas.load import run, staged_load
 from lambdas.load.settings import LoadSettings
@@ -186,6 +187,11 @@ def test_what_was_staged_of_another_publication_or_for_other_columns_is_begun_an
     assert pipeline.warehouse("select array_agg(currency_code order by currency_id) from etl.staged_dim_currency") == [
         (["EUR", "USD"],)
     ]
+    with psycopg.connect(pipeline.warehouse_url) as connection:
+        connection.execute("delete from etl.staged_file")  # as the runbook says
+    with pytest.raises(CustodyError):  # of batch 2, which is the other lake's
+        pipeline.load()
+    assert pipeline.warehouse("select count(*) from dim_currency") == [(4,)]
 
 
 def test_g2_two_loads_that_stage_different_publications_do_not_mix_them(pipeline, lake, monkeypatch):
