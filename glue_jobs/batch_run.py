@@ -10,7 +10,8 @@ from typing import TypeVar
 from contracts.errors import DuplicateNumberError
 from contracts.protocol.document import digest
 from contracts.protocol.manifest import Manifest
-from contracts.protocol.object_layout import manifest_key, publication_key
+from contracts.protocol.newest import note_newest
+from contracts.protocol.object_layout import PUBLICATION_PREFIX, manifest_key, publication_key
 from contracts.protocol.publication import Publication, Superseded, TablePublication
 from contracts.release import FORMAT, RELEASE
 from contracts.tables.lake import HISTORIES, LAKE_TABLES, QUARANTINE, SOURCE_DELETION
@@ -107,6 +108,8 @@ def publish(
         log(f"batch {manifest.batch}: another run published it first")
     else:
         log(f"batch {manifest.batch}: published after {time.monotonic() - started:.1f} s")
+        if not context.publications:  # a replay is searched once, and its numbers are few
+            note_newest(context.processed, PUBLICATION_PREFIX, manifest.batch, log)
     return publication
 
 

@@ -33,7 +33,8 @@ def check_published(ingestion: Bucket, publication: Publication) -> None:
         When it is another. Nothing was committed.
     """
     key = manifest_key(publication.batch)
-    if not publication.manifest or ingestion.size(key) is None or digest(ingestion.get(key)) == publication.manifest:
+    manifest = ingestion.find(key) if publication.manifest else None
+    if manifest is None or digest(manifest) == publication.manifest:
         return
     raise CustodyError(
         f"{key} is not the manifest that {publication_key(publication.batch)} was made of. Nothing was committed. Restore the "

@@ -5,7 +5,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from contracts.errors import DuplicateNumberError, StorageError
-from contracts.protocol.object_layout import document_number, newest_number
+from contracts.protocol.object_layout import document_number
 
 #: No document has a higher number.
 HIGHEST_NUMBER = 99_999_999
@@ -34,10 +34,6 @@ class Bucket:
         self.client = client
         self.name = name
 
-    def newest(self, prefix: str) -> int:
-        """Return the newest number under `prefix`, or 0."""
-        return newest_number(lambda number: bool(self.keys_after(prefix, number, limit=1)))
-
     def keys_after(self, prefix: str, number: int, limit: int = 1000) -> list[str]:
         """Return up to `limit` keys of documents numbered greater than `number`, in order.
 
@@ -59,14 +55,15 @@ class Bucket:
         body: bytes = self._call("get_object", Key=key)["Body"].read()
         return body
 
+    def find(self, key: str) -> bytes | None:
+        """Return an object's bytes, or None when there is no such object."""
+        answer = self._look("get_object", key)
+        return None if answer is None else bytes(answer["Body"].read())
+
     def size(self, key: str) -> int | None:
         """Return an object's size in bytes, or None when there is no such object."""
-        try:
-            return int(self.client.head_object(Bucket=self.name, Key=key)["ContentLength"])
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
-                return None
-            raise self._explain("head_object", error) from None
+        answer = self._look("head_object", key)
+        return None if answer is None else int(answer["ContentLength"])
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object, whether it exists or not."""
@@ -113,6 +110,17 @@ class Bucket:
     def _holds(self, key: str, data: bytes) -> bool:
         """Tell whether the object is there and has these bytes."""
         return self.size(key) == len(data) and self.get(key) == data
+
+    def _look(self, operation: str, key: str) -> dict[str, Any] | None:
+        try:
+            answer: dict[str, Any] = getattr(self.client, operation)(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+                return None
+            raise self._explain(operation, error) from None
+        except BotoCoreError as error:
+            raise self._explain(operation, error) from None
+        return answer
 
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         try:

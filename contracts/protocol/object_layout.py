@@ -1,7 +1,6 @@
-"""Where the documents and parts of a batch lie, and how the newest number is found."""
+"""Where the documents and parts of a batch lie."""
 
 import re
-from collections.abc import Callable
 from datetime import datetime
 
 MANIFEST_PREFIX = "batches/"
@@ -9,6 +8,8 @@ PUBLICATION_PREFIX = "publications/"
 LOAD_PREFIX = "loads/"
 LISTING_PREFIX = "listings/"
 NOTICE_PREFIX = "notices/"
+#: Apart from the documents: an object beside manifests would start the state machine, and Athena would read it as one of them.
+HINT_PREFIX = "newest/"
 
 
 def manifest_key(batch: int) -> str:
@@ -36,6 +37,11 @@ def notice_key(number: int) -> str:
     return f"{NOTICE_PREFIX}{number:08d}.json"
 
 
+def hint_key(prefix: str) -> str:
+    """Key, in the bucket of the documents under `prefix`, of the hint where the newest of them is."""
+    return f"{HINT_PREFIX}{prefix.rstrip('/')}"
+
+
 def document_number(prefix: str, key: str) -> int | None:
     """Return the number of the document that is stored under `key`, or None when the key is no document's."""
     found = re.fullmatch(rf"{re.escape(prefix)}(\d{{8}})\.json", key)
@@ -50,27 +56,3 @@ def part_key(table: str, snapshot_time: datetime, batch: int, attempt: str, part
 def key_part_key(table: str, snapshot_time: datetime, batch: int, attempt: str, part: int, suffix: str = "csv") -> str:
     """Key of a part of a key list: apart from the data parts, which are read as one raw table."""
     return f"keys/{part_key(table, snapshot_time, batch, attempt, part, suffix)}"
-
-
-def newest_number(exists_after: Callable[[int], bool]) -> int:
-    """Find the newest number of a gapless sequence 1, 2, 3 … in a store that only lists forwards.
-
-    Parameters
-    ----------
-    exists_after
-        Whether the store holds a number greater than the one given.
-
-    Returns
-    -------
-    int
-        The newest number, or 0 when there is none. About ``2 · log2(n)`` calls.
-    """
-    if not exists_after(0):
-        return 0
-    low, high = 0, 1  # something exists after low
-    while exists_after(high):
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if exists_after(middle) else (low, middle)
-    return high

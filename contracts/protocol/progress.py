@@ -6,6 +6,7 @@ from contracts.errors import DamagedDocumentError
 from contracts.protocol.bucket import LOOKED_AT, Bucket
 from contracts.protocol.listing import Listing
 from contracts.protocol.manifest import Manifest, joined
+from contracts.protocol.newest import newest_number
 from contracts.protocol.object_layout import (
     LISTING_PREFIX,
     LOAD_PREFIX,
@@ -40,7 +41,9 @@ def newest_batch_number(bucket: Bucket) -> int:
 
 def find_manifest(bucket: Bucket, number: int) -> Manifest | None:
     """Read manifest `number` of the ingestion bucket, or None when there is no such object."""
-    return read_manifest(bucket, number) if bucket.size(manifest_key(number)) is not None else None
+    key = manifest_key(number)
+    data = bucket.find(key)
+    return None if data is None else Manifest.from_json(data, key)
 
 
 def read_batch(bucket: Bucket, number: int) -> Manifest:
@@ -98,6 +101,13 @@ def read_publication(bucket: Bucket, number: int) -> Publication:
     return Publication.from_json(bucket.get(key), key)
 
 
+def find_publication(bucket: Bucket, number: int) -> Publication | None:
+    """Read publication `number` of the processed bucket, or None when there is no such object."""
+    key = publication_key(number)
+    data = bucket.find(key)
+    return None if data is None else Publication.from_json(data, key)
+
+
 def publications_after(bucket: Bucket, number: int) -> Iterator[Publication]:
     """Read the publications after `number`, in order."""
     while keys := bucket.keys_after(PUBLICATION_PREFIX, number, limit=100):
@@ -109,14 +119,14 @@ def publications_after(bucket: Bucket, number: int) -> Iterator[Publication]:
 
 def newest_listing(bucket: Bucket) -> Listing | None:
     """Read the newest listing, or None when there is none."""
-    number = bucket.newest(LISTING_PREFIX)
+    number = newest_number(bucket, LISTING_PREFIX)
     key = listing_key(number)
     return Listing.from_json(bucket.get(key), key) if number else None
 
 
 def newest_load_number(bucket: Bucket) -> int:
     """Return the number of the newest batch that a load has confirmed, or 0."""
-    return bucket.newest(LOAD_PREFIX)
+    return newest_number(bucket, LOAD_PREFIX)
 
 
 def oldest_waiting_batch(ingestion: Bucket, shown: int) -> Manifest | None:
@@ -134,9 +144,9 @@ def oldest_waiting_batch(ingestion: Bucket, shown: int) -> Manifest | None:
 
 def newest_publication_number(bucket: Bucket) -> int:
     """Return the number of the newest publication, or 0."""
-    return bucket.newest(PUBLICATION_PREFIX)
+    return newest_number(bucket, PUBLICATION_PREFIX)
 
 
 def newest_manifest_number(bucket: Bucket) -> int:
     """Return the number of the newest manifest, or 0."""
-    return bucket.newest(MANIFEST_PREFIX)
+    return newest_number(bucket, MANIFEST_PREFIX)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.listing import LISTED_TABLES, Listing
-from contracts.protocol.object_layout import listing_key
+from contracts.protocol.newest import note_newest
+from contracts.protocol.object_layout import LISTING_PREFIX, listing_key
 from contracts.protocol.progress import newest_publication_number, read_publication
 from contracts.release import FORMAT, RELEASE
 from glue_jobs.errors import TransformError
@@ -36,5 +37,6 @@ def list_files(lake: Lake, processed: Bucket, log: Callable[[str], None]) -> Non
         },
     )
     processed.put(listing_key(number), listing.to_json())
+    note_newest(processed, LISTING_PREFIX, number, log)
     files = [file for listed in listing.tables.values() for file in listed]
     log(f"batch {number}: {len(files)} files, {sum(file.rows for file in files)} rows listed")

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.catalog import location, replay_prefix
+from contracts.protocol.newest import newest_number
 from contracts.protocol.object_layout import PUBLICATION_PREFIX, publication_key
 from contracts.protocol.progress import whole_batches
 from contracts.protocol.publication import Publication
@@ -82,7 +83,7 @@ def replay(
     _ensure_database(into, location(processed.name, prefix))
     lake = MaintainedLake(spark, into, processed.name)
     context = Context(spark, ingestion, processed, lake, prefix, is_partial=not beginning.is_full)
-    done = processed.newest(prefix + PUBLICATION_PREFIX)
+    done = newest_number(processed, prefix + PUBLICATION_PREFIX)
     key = publication_key(done)
     previous = Publication.from_json(processed.get(prefix + key), key) if done else None
     if previous:

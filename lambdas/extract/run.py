@@ -15,7 +15,8 @@ from contracts.errors import DamagedDocumentError, DuplicateNumberError, NewerDo
 from contracts.metrics import HORIZON_AGE
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest, Part
-from contracts.protocol.object_layout import PUBLICATION_PREFIX, manifest_key
+from contracts.protocol.newest import note_newest
+from contracts.protocol.object_layout import MANIFEST_PREFIX, PUBLICATION_PREFIX, manifest_key
 from contracts.protocol.progress import (
     newest_manifest,
     newest_manifest_number,
@@ -152,6 +153,7 @@ def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> 
     if adds_nothing(manifest, previous):
         return _no_batch("nothing changed: the rows read again were in the previous batch")
     bucket.put_once(manifest_key(manifest.batch), manifest.to_json())
+    note_newest(bucket, MANIFEST_PREFIX, manifest.batch, logger.warning)
     return ExtractAnswer(
         batch=manifest.batch,
         is_whole=manifest.unfinished is None,

@@ -9,7 +9,12 @@ from psycopg import sql
 
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.object_layout import publication_key
-from contracts.protocol.progress import newest_publication_number, publications_after, read_publication
+from contracts.protocol.progress import (
+    find_publication,
+    newest_publication_number,
+    publications_after,
+    read_publication,
+)
 from contracts.protocol.publication import Publication
 from contracts.tables.lake import HISTORIES, SOURCE_DELETION
 from contracts.tables.star import STAR_TABLES
@@ -52,11 +57,6 @@ def rebuild_check(processed: Bucket, owner: Owner) -> Callable[[Custody], None]:
         check_rebuild(custody, owner, find_publication(processed, custody.last), newest_publication_number(processed))
 
     return check
-
-
-def find_publication(processed: Bucket, number: int) -> Publication | None:
-    """Read publication `number`, or return None when there is no such object."""
-    return read_publication(processed, number) if processed.size(publication_key(number)) is not None else None
 
 
 def _newest(processed: Bucket) -> Publication | None:

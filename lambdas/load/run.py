@@ -14,7 +14,8 @@ from contracts.metrics import (
 )
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.load_note import LoadNote
-from contracts.protocol.object_layout import load_key
+from contracts.protocol.newest import note_newest
+from contracts.protocol.object_layout import LOAD_PREFIX, load_key
 from contracts.protocol.progress import (
     newest_listing,
     newest_load_number,
@@ -178,6 +179,7 @@ def _confirm(processed: Bucket, last: int) -> None:
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         note = LoadNote(batch=last, confirmed_at=now, format=FORMAT, release=RELEASE)
         processed.put(load_key(last), note.to_json())
+        note_newest(processed, LOAD_PREFIX, last, logger.warning)
 
 
 def _report(publication: Publication) -> None:

@@ -40,6 +40,8 @@ class FakeS3:
 
     def get_object(self, *, Bucket, Key):
         del Bucket
+        if Key not in self.objects:
+            raise _error("NoSuchKey")
         return {"Body": SimpleNamespace(read=lambda: self.objects[Key])}
 
     def list_objects_v2(self, *, Bucket, Prefix, StartAfter, MaxKeys):

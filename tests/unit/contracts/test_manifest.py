@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.errors import DamagedDocumentError
 from contracts.protocol.manifest import ABSENT, Manifest
-from contracts.protocol.object_layout import manifest_key, newest_number, part_key, publication_key
+from contracts.protocol.object_layout import manifest_key, part_key, publication_key
 from contracts.protocol.publication import Publication
 from contracts.release import FORMAT
 from contracts.tables.first import FIRST_SOURCE_TABLES
@@ -144,15 +144,3 @@ def test_keys_sort_as_numbers_do():
     assert keys == sorted(keys) and publication_key(123) == "publications/00000123.json"
     day = datetime(2026, 11, 20, 23, 59, tzinfo=UTC)
     assert part_key("staff", day, 123, "ab", 1) == "staff/extracted_date=2026-11-20/00000123-ab-0001.csv"
-
-
-@given(st.integers(0, 10**9))
-def test_newest_number_is_found_with_few_lists(newest):
-    asked = []
-
-    def exists_after(number):
-        asked.append(number)
-        return number < newest
-
-    assert newest_number(exists_after) == newest
-    assert len(asked) <= 2 * max(1, newest.bit_length()) + 2
