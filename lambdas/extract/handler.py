@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contracts.errors import ContractError
-from contracts.metrics import BATCHES_COMMITTED, OLDEST_UNLOADED_BATCH_AGE, ROWS_EXTRACTED, SOURCE_CHECKED
+from contracts.metrics import OLDEST_UNLOADED_BATCH_AGE, SOURCE_CHECKED
 from contracts.protocol.strict_json import plain
 from lambdas.errors import PlatformError
 from lambdas.extract.continuation import invoke_again
@@ -52,9 +52,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         raise
     if not answer.gave_way and not answer.waits:
         metrics.add_metric(SOURCE_CHECKED, MetricUnit.Count, 1)
-    if answer.batch is not None:
-        metrics.add_metric(BATCHES_COMMITTED, MetricUnit.Count, int(answer.is_whole))
-        metrics.add_metric(ROWS_EXTRACTED, MetricUnit.Count, sum(answer.rows.values()))
     told = plain(replace(answer, seconds=round(time.monotonic() - started, 3)))
     logger.info("extraction ended", **told)
     if answer.batch is not None and not answer.is_whole:

@@ -12,7 +12,6 @@ import boto3
 import psycopg
 
 from contracts.errors import DamagedDocumentError, DuplicateNumberError, NewerDocumentError
-from contracts.metrics import HORIZON_AGE
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest, Part
 from contracts.protocol.newest import note_newest
@@ -40,7 +39,7 @@ from lambdas.extract.reading import Write, read
 from lambdas.extract.settings import ExtractSettings
 from lambdas.extract.shapes import read_catalog
 from lambdas.extract.snapshot import Snapshot, explained, open_snapshot
-from lambdas.observability import MetricUnit, logger, metrics
+from lambdas.observability import logger
 
 #: How often an extraction begins again because the source's tables moved, or because it lost the race and was asked for more.
 ATTEMPTS = 3
@@ -138,7 +137,10 @@ def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> 
             _check_is_next(bucket, max(previous.batch if previous else 0, published) + 1)
             extracted_at = datetime.now(UTC).isoformat(timespec="microseconds")
             planned = plan(snapshot, previous, request, clock.budget_seconds, published=published)
-            metrics.add_metric(HORIZON_AGE, MetricUnit.Seconds, planned.horizon_age_seconds)
+            if planned.horizon_age_seconds:
+                logger.info(
+                    "an open transaction keeps the horizon back", horizon_age_seconds=planned.horizon_age_seconds
+                )
             done = _read(snapshot, planned, bucket, settings, clock)
             if planned.may_skip_commit and done.is_empty:
                 return _no_batch("nothing changed")

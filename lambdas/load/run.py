@@ -5,13 +5,7 @@ from datetime import UTC, datetime
 
 import boto3
 
-from contracts.metrics import (
-    FRESHNESS,
-    PUBLICATIONS_LOADED,
-    ROWS_QUARANTINED,
-    TABLE_TIME_TO_WAREHOUSE,
-    TIME_TO_WAREHOUSE,
-)
+from contracts.metrics import ROWS_QUARANTINED
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.load_note import LoadNote
 from contracts.protocol.newest import note_newest
@@ -37,7 +31,7 @@ from lambdas.load.rebuild import Rebuild
 from lambdas.load.session import Clock, attempts, open_warehouse
 from lambdas.load.settings import LoadSettings
 from lambdas.load.staged_load import Outcome, load_in_time
-from lambdas.observability import MetricUnit, age, logger, metrics, table_metric
+from lambdas.observability import MetricUnit, age, logger, metrics
 
 
 def answer(
@@ -166,11 +160,9 @@ def _buckets(settings: LoadSettings) -> tuple[Bucket, Bucket]:
 
 
 def _freshness(ingestion: Bucket, last: int) -> float:
-    """Tell, and return, for how many seconds the oldest batch after `last` has waited."""
+    """Return for how many seconds the oldest batch after `last` has waited."""
     waiting = oldest_waiting_batch(ingestion, last)
-    seconds = age(waiting.taken_at) if waiting else 0.0
-    metrics.add_metric(FRESHNESS, MetricUnit.Seconds, seconds)
-    return seconds
+    return age(waiting.taken_at) if waiting else 0.0
 
 
 def _confirm(processed: Bucket, last: int) -> None:
@@ -185,10 +177,10 @@ def _confirm(processed: Bucket, last: int) -> None:
 def _report(publication: Publication) -> None:
     for left_out in publication.superseded:
         logger.warning("batch superseded", batch=left_out.batch, by=publication.batch, reason=left_out.reason)
+    changed = {
+        name: table.rows + table.deleted
+        for name, table in publication.tables.items()
+        if name in STAR_TABLES and (table.rows or table.deleted)
+    }
     seconds = age(publication.taken_at)
-    metrics.add_metric(PUBLICATIONS_LOADED, MetricUnit.Count, 1)
-    metrics.add_metric(TIME_TO_WAREHOUSE, MetricUnit.Seconds, seconds)
-    for name in STAR_TABLES:
-        table = publication.tables[name]
-        if table.rows or table.deleted:
-            table_metric(TABLE_TIME_TO_WAREHOUSE, name, seconds)
+    logger.info("publication loaded", batch=publication.batch, seconds_to_warehouse=seconds, changed=changed)

@@ -94,6 +94,11 @@ def test_g5_every_alarm_watches_a_metric_that_is_emitted(alarms, metrics, prod):
     assert {a["Namespace"] for a in alarms.values()} == {NAMESPACE, *AWS_METRICS}
 
 
+def test_every_metric_that_is_emitted_is_watched_by_an_alarm(alarms, metrics):
+    """CloudWatch charges each: what nobody watches is a field of a log line."""
+    assert {m.name for m in metrics} == {a["MetricName"] for a in alarms.values() if a["Namespace"] == NAMESPACE}
+
+
 def test_each_functions_failures_raise_an_alarm_of_their_own(alarms):
     """Both alarms count errors: what tells them apart is the function that they name."""
     for name, function in (("extract-failed", "Extract"), ("load-failed", "Load")):

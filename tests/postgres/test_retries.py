@@ -103,7 +103,9 @@ def test_a_standby_is_not_written_to(pipeline, lake, monkeypatch):
         pipeline.load()
 
 
-def test_seconds_to_the_warehouse_are_told_by_table(pipeline, lake, capsys):
+def test_each_publication_tells_what_it_changed_and_when_it_arrived(pipeline, lake, caplog):
+    lake.publish({"dim_staff": [(2, "Bob", "Jones", "Sales", None, "b@x"), (3, "Cy", "Jones", "Sales", None, "c@x")]})
     pipeline.load()
-    lines = [line for line in capsys.readouterr().out.splitlines() if "TableTimeToWarehouse" in line]
-    assert len(lines) == 1 and '"table":"dim_staff"' in lines[0] and '"service":' in lines[0]
+    told = [record for record in caplog.records if record.getMessage() == "publication loaded"]
+    assert [(record.batch, record.changed) for record in told] == [(4, {"dim_staff": 1}), (5, {"dim_staff": 2})]
+    assert all(record.seconds_to_warehouse > 0 for record in told)

@@ -97,7 +97,7 @@ def test_what_was_asked_for_and_lost_with_the_race_is_tried_again(pipeline, monk
         assert all(table["read"] == "whole" for table in tables.values())
 
 
-def test_g2_a_manifest_whose_answer_was_lost_is_the_runs_own(pipeline, monkeypatch, capsys):
+def test_g2_a_manifest_whose_answer_was_lost_is_the_runs_own(pipeline, monkeypatch):
     import botocore.httpsession
 
     plain, lost = botocore.httpsession.URLLib3Session.send, []
@@ -111,7 +111,6 @@ def test_g2_a_manifest_whose_answer_was_lost_is_the_runs_own(pipeline, monkeypat
 
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", send)
     assert pipeline.extract()["batch"] == 1 and lost
-    assert '"BatchesCommitted"' in capsys.readouterr().out
 
 
 def test_g5_an_ingestion_bucket_that_lost_its_batches_goes_on_after_the_lake(pipeline):
