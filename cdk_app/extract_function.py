@@ -9,7 +9,7 @@ from cdk_app.policy import NUMBERED, allow
 from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
-from contracts.protocol.object_layout import MANIFEST_PREFIX, PUBLICATION_PREFIX
+from contracts.protocol.object_layout import HINT_PREFIX, MANIFEST_PREFIX, PUBLICATION_PREFIX
 
 
 class ExtractFunction(PythonFunction):
@@ -51,7 +51,10 @@ class ExtractFunction(PythonFunction):
         allow(
             self.role,
             ["s3:GetObject"],
-            [self.bucket("ingestion", f"{MANIFEST_PREFIX}*"), self.bucket("processed", f"{PUBLICATION_PREFIX}*")],
+            [
+                *[self.bucket("ingestion", f"{prefix}*") for prefix in (MANIFEST_PREFIX, HINT_PREFIX)],
+                *[self.bucket("processed", f"{prefix}*") for prefix in (PUBLICATION_PREFIX, HINT_PREFIX)],
+            ],
             wildcard=NUMBERED,
         )
         allow(

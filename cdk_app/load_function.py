@@ -11,7 +11,14 @@ from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
 from contracts.protocol.catalog import STAR_PREFIX
-from contracts.protocol.object_layout import LISTING_PREFIX, LOAD_PREFIX, MANIFEST_PREFIX, PUBLICATION_PREFIX
+from contracts.protocol.object_layout import (
+    HINT_PREFIX,
+    LISTING_PREFIX,
+    LOAD_PREFIX,
+    MANIFEST_PREFIX,
+    PUBLICATION_PREFIX,
+    hint_key,
+)
 
 
 class LoadFunction(PythonFunction):
@@ -53,15 +60,18 @@ class LoadFunction(PythonFunction):
             self.role,
             ["s3:GetObject"],
             [
-                self.bucket("ingestion", f"{MANIFEST_PREFIX}*"),
-                *[self.bucket("processed", f"{prefix}*") for prefix in (PUBLICATION_PREFIX, LISTING_PREFIX)],
+                *[self.bucket("ingestion", f"{prefix}*") for prefix in (MANIFEST_PREFIX, HINT_PREFIX)],
+                *[
+                    self.bucket("processed", f"{prefix}*")
+                    for prefix in (PUBLICATION_PREFIX, LISTING_PREFIX, HINT_PREFIX)
+                ],
             ],
             wildcard=NUMBERED,
         )
         allow(
             self.role,
             ["s3:PutObject"],
-            [self.bucket("processed", f"{LOAD_PREFIX}*")],
+            [self.bucket("processed", f"{LOAD_PREFIX}*"), self.bucket("processed", hint_key(LOAD_PREFIX))],
             wildcard="Notes of what the warehouse shows are numbered.",
         )
         allow(

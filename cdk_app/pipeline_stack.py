@@ -65,7 +65,8 @@ class PipelineStack(cdk.Stack):
             topic_arn=self.topic_arn,
         )
         machine = self.publish.machine
-        start_on_batches(self, settings, storage.ingestion.bucket_name, machine, self.dead_letters.queue)
+        if not settings.publish_minutes:
+            start_on_batches(self, settings, storage.ingestion.bucket_name, machine, self.dead_letters.queue)
         for trigger in triggers(settings, self.extract.function.function_arn, machine.state_machine_arn):
             add_schedule(self, settings, trigger, self.dead_letters)
         for name, value in {

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from cdk_app.compliance import acknowledge
 
 #: Why a role may read all documents of a kind.
-NUMBERED = "Manifests, publications and listings are numbered; the function reads those that exist."
+NUMBERED = "Manifests, publications and listings are numbered; the function reads those that exist, and the hints where they end."
 
 
 def allow(

@@ -8,7 +8,9 @@ from contracts.protocol.steps import (
     FROM,
     INTO,
     MODE,
+    SCHEDULE,
     TO,
+    TRIGGER,
     ExtractAnswer,
     ExtractEvent,
     JobMode,
@@ -59,6 +61,15 @@ _GLUE_RETRY = {
 #: Errors of the job that a batch with every row mends: what is pending differs from the source, or cannot be read.
 MENDED_BY_EVERYTHING = ("LakeReconciliationError", "IngestionDamagedError", "DamagedDocumentError")
 
+#: A batch that has waited for less is left by the recovery schedule to the execution that its event has started: the event comes
+#: within seconds, and a run of the job takes one or two minutes. A lost event is made good by the next recovery.
+LEFT_TO_EVENT_SECONDS = 300
+#: How long an execution waits before it looks again whether the job is at work. A look costs 0.0001 USD, a run of the job that
+#: finds nothing, because the one before has taken everything, a minute of its workers.
+LOOK_AGAIN_SECONDS = 15
+#: States of a job run that has not ended.
+AT_WORK = ("STARTING", "RUNNING", "STOPPING", "WAITING")
+
 State = dict[str, Any]
 #: Where the answers of the steps are kept.
 _PENDING, _LOADED, _REBUILT, _EVERYTHING = (f"$.{name}.result" for name in ("pending", "load", "rebuild", "everything"))
@@ -92,12 +103,12 @@ class Parts:
 def definition(parts: Parts) -> dict[str, Any]:
     """Return the state machine.
 
-    What started it does not matter: it looks for itself what is pending, so a duplicate, late or
-    out-of-order event finds nothing to do. A load whose time is over is called again, as long as it comes further; what does
-    not fit into the machine's time is left to the next execution. A failed transform does not keep publications that exist
-    from the warehouse; every failure is told before the execution fails. When the lake shows keys
-    that the source has deleted, and no key list has told which, the next extraction is asked for one. When what is pending
-    cannot be transformed as it is, and no full batch waits behind it, the extraction is asked for one, once.
+    What started it hardly matters: it looks for itself what is pending, so a duplicate, late or out-of-order event finds nothing to
+    do; only the recovery schedule leaves a batch of the last minutes to its event. A load whose time is over is called again, as
+    long as it comes further; what does not fit into the machine's time is left to the next execution. A failed transform does not
+    keep publications that exist from the warehouse; every failure is told before the execution fails. When the lake shows keys that
+    the source has deleted, and no key list has told which, the next extraction is asked for one. When what is pending cannot be
+    transformed as it is, and no full batch waits behind it, the extraction is asked for one, once.
 
     ``{"mode": "maintain"}`` starts the lake's maintenance instead, ``{"from": 3, "to": 9, "into": "<database>_replay"}`` a
     replay, and ``{"mode": "rebuild"}`` makes the warehouse anew: the job lists the lake's files, the load function copies them, as
@@ -191,14 +202,16 @@ def _forward(parts: Parts) -> dict[str, State]:
         "IsABatchPending": {
             "Type": "Choice",
             "Choices": [
+                {"And": _is_left_to_the_event(), "Next": "Load"},
                 {
                     "Variable": answered(_PENDING, PendingAnswer, "untransformed"),
                     "NumericGreaterThan": 0,
-                    "Next": "Transform",
-                }
+                    "Next": "LookForARun",
+                },
             ],
             "Default": "Load",
         },
+        **_wait_for_the_run(parts),
         "Transform": _run(parts.job_name, {}, "Load", "LoadWhatIsPublished"),
         "Load": _invoke(
             parts.load_arn, {"step": Step.LOAD.value}, "$.load", {"Next": "IsMoreToLoad", **_catch("LoadFailed")}
@@ -224,6 +237,43 @@ def _forward(parts: Parts) -> dict[str, State]:
             "Default": "Done",
         },
         "AskForKeys": _invoke(parts.extract_arn, keys, "$.keys", {"Next": "Done", **_catch("ExtractFailed")}),
+    }
+
+
+def _is_left_to_the_event() -> list[State]:
+    trigger, waits = f"$.{TRIGGER}", answered(_PENDING, PendingAnswer, "waits_seconds", if_present=True)
+    return [
+        {"Variable": trigger, "IsPresent": True},
+        {"Variable": trigger, "StringEquals": SCHEDULE},
+        {"Variable": waits, "IsPresent": True},
+        {"Variable": waits, "NumericLessThan": LEFT_TO_EVENT_SECONDS},
+    ]
+
+
+def _wait_for_the_run(parts: Parts) -> dict[str, State]:
+    """Return the way to a run of the job that has something to do.
+
+    A run takes whatever is committed before it ends, so another one that is queued behind it mostly finds nothing. The execution
+    waits instead, and looks anew what is pending. Where the runs cannot be told, the job is started, which queues.
+    """
+    newest = "$.run.states[0]"
+    is_at_work = {"Or": [{"Variable": newest, "StringEquals": state} for state in AT_WORK]}
+    return {
+        "LookForARun": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::aws-sdk:glue:getJobRuns",
+            "Parameters": {"JobName": parts.job_name, "MaxResults": 1},
+            "ResultSelector": {"states.$": "$.JobRuns[*].JobRunState"},
+            "ResultPath": "$.run",
+            "Next": "IsARunAtWork",
+            **_catch("Transform", "$.run_error"),
+        },
+        "IsARunAtWork": {
+            "Type": "Choice",
+            "Choices": [{"And": [{"Variable": newest, "IsPresent": True}, is_at_work], "Next": "WaitForTheRun"}],
+            "Default": "Transform",
+        },
+        "WaitForTheRun": {"Type": "Wait", "Seconds": LOOK_AGAIN_SECONDS, "Next": "CheckPending"},
     }
 
 

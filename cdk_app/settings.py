@@ -25,6 +25,10 @@ GLUE_VERSION = "5.1"
 #: before a window of days, although it may have been changed or deleted.
 REFRESH_MINUTES = (60, 1440)
 
+#: What a batch may need from its snapshot to the warehouse, beside the wait for the next publication: reading, a run of the job
+#: that begins late, a load.
+PUBLISH_TAKES_MINUTES = 10
+
 
 def _quicksight_arn(kind: str) -> str:
     """Return the pattern of ARNs of one kind."""
@@ -103,7 +107,8 @@ class Settings(BaseModel):
     key_lists_hour
         Hour, UTC, at which the daily batch carries every table's key list, by which deletions are found.
     publish_minutes
-        Every how many minutes batches are published together; 0 publishes each as it is committed.
+        Every how many minutes batches are published together, which makes good as well what was lost; 0 publishes each as it is
+        committed.
     schedules_enabled
         Whether the schedules fire.
     reserve_concurrency
@@ -269,6 +274,16 @@ class Settings(BaseModel):
         if ("s3" in self.vpc_endpoints) != bool(self.route_table_ids):
             raise ValueError(
                 "vpc_endpoints s3 and route_table_ids go together: the endpoint is a route in those tables"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _window_is_fresh(self) -> "Settings":
+        least = self.publish_minutes + PUBLISH_TAKES_MINUTES
+        if self.publish_minutes and self.freshness_minutes < least:
+            raise ValueError(
+                f"publish_minutes is {self.publish_minutes}: set freshness_minutes to {least} or more, or the alarm not-fresh rises "
+                f"although nothing failed"
             )
         return self
 

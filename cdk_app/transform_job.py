@@ -12,7 +12,7 @@ from cdk_app.policy import allow
 from cdk_app.settings import GLUE_VERSION, Settings
 from cdk_app.storage_stack import StorageStack, bucket_arn
 from contracts.protocol.catalog import CATALOG, REPLAY_PREFIX, STAR_PREFIX, location
-from contracts.protocol.object_layout import LISTING_PREFIX, PUBLICATION_PREFIX
+from contracts.protocol.object_layout import LISTING_PREFIX, PUBLICATION_PREFIX, hint_key
 from contracts.protocol.steps import JobMode
 
 #: Longest a run may take; one batch takes far less, a first load of millions of rows most.
@@ -22,7 +22,8 @@ TIMEOUT_MINUTES = 60
 class TransformJob(Construct):
     """Job ``transform``: one run at a time, further ones queue; and job ``maintenance``, the same script for its other modes.
 
-    Maintenance is a job of its own so that no batch waits for a compaction or a replay.
+    Maintenance is a job of its own so that no batch waits for a compaction or a replay. It runs on spare capacity (Flex): a third
+    cheaper, may begin up to 20 minutes later, and may lose its workers on the way; everything that it does can be repeated.
 
     Attributes
     ----------
@@ -42,12 +43,13 @@ class TransformJob(Construct):
         self.role = self._role(storage.key)
         self._security = self._encrypted_with(storage.key)
         arguments = self._arguments(storage)
-        self._job("Job", self.job_name, "totesys: CSV batches into the lake's star tables", arguments)
+        self._job("Job", self.job_name, "totesys: CSV batches into the lake's star tables", arguments, "STANDARD")
         self._job(
             "Maintenance",
             self.maintenance_name,
             "totesys: compact, expire and list the lake's files, or replay batches beside it",
             {**arguments, "--mode": JobMode.MAINTAIN.value, "--keep_days": str(settings.snapshot_days)},
+            "FLEX",
         )
 
     def _encrypted_with(self, key: kms.IKey) -> glue.CfnSecurityConfiguration:
@@ -83,13 +85,11 @@ class TransformJob(Construct):
             "--datalake-formats": "iceberg",
             "--conf": " --conf ".join(f"{name}={value}" for name, value in spark.items()),
             "--enable-auto-scaling": "true",
-            "--enable-job-insights": "true",
-            "--enable-metrics": "true",
             "--enable-continuous-cloudwatch-log": "true",
             "--job-language": "python",
         }
 
-    def _job(self, construct_id: str, name: str, description: str, arguments: dict[str, str]) -> None:
+    def _job(self, construct_id: str, name: str, description: str, arguments: dict[str, str], execution: str) -> None:
         job = glue.CfnJob(
             self,
             construct_id,
@@ -101,6 +101,7 @@ class TransformJob(Construct):
             number_of_workers=self._settings.glue_workers,
             timeout=TIMEOUT_MINUTES,
             max_retries=0,
+            execution_class=execution,
             execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=1),
             job_run_queuing_enabled=True,
             security_configuration=self._security.name,
@@ -145,7 +146,11 @@ class TransformJob(Construct):
         allow(
             role,
             ["s3:PutObject"],
-            [bucket_arn(stack, settings, "processed", f"{prefix}*") for prefix in (PUBLICATION_PREFIX, LISTING_PREFIX)],
+            [
+                bucket_arn(stack, settings, "processed", key)
+                for prefix in (PUBLICATION_PREFIX, LISTING_PREFIX)
+                for key in (f"{prefix}*", hint_key(prefix))
+            ],
             wildcard="Publications and listings are numbered; the job may write and not delete them.",
         )
 

@@ -17,11 +17,12 @@ from cdk_app.dead_letters import DeadLetters
 from cdk_app.policy import allow
 from cdk_app.settings import Settings
 from contracts.protocol.object_layout import MANIFEST_PREFIX
-from contracts.protocol.steps import MODE, ExtractEvent, Mode
+from contracts.protocol.steps import MODE, SCHEDULE, TRIGGER, ExtractEvent, Mode
 from contracts.protocol.strict_json import plain
 
 _INVOKE, _START = "lambda:InvokeFunction", "states:StartExecution"
-_BY = "schedule"
+#: What starts the state machine when batches are published together: no event does it, so nothing is left to one.
+_WINDOW = "window"
 #: For how many minutes AWS tries to start what comes once a day or once a week; what comes more often comes again.
 _RARE_MINUTES = 360
 
@@ -56,25 +57,16 @@ def triggers(settings: Settings, extract_arn: str, publish_arn: str) -> list[Tri
     """Return every schedule of the platform."""
     sunday = f"cron(0 {settings.maintenance_hour} ? * SUN *)"
     key_lists = f"cron(0 {settings.key_lists_hour} * * ? *)"
+    extract_every, publish_every, by = settings.extract_minutes, settings.recovery_minutes, SCHEDULE
+    if settings.publish_minutes:  # one run takes all that was committed since the one before, and what that one left
+        publish_every, by = settings.publish_minutes, _WINDOW
+    asked, everything = plain(ExtractEvent(SCHEDULE)), plain(ExtractEvent(SCHEDULE, keys="all"))
+    maintain = {TRIGGER: SCHEDULE, MODE: Mode.MAINTAIN.value}
     return [
-        Trigger(
-            "Extract",
-            _every(settings.extract_minutes),
-            _INVOKE,
-            extract_arn,
-            plain(ExtractEvent(_BY)),
-            settings.extract_minutes,
-        ),
-        Trigger("Keys", key_lists, _INVOKE, extract_arn, plain(ExtractEvent(_BY, keys="all")), _RARE_MINUTES),
-        Trigger(
-            "Recover",
-            _every(settings.recovery_minutes),
-            _START,
-            publish_arn,
-            {"trigger": _BY},
-            settings.recovery_minutes,
-        ),
-        Trigger("Maintain", sunday, _START, publish_arn, {"trigger": _BY, MODE: Mode.MAINTAIN.value}, _RARE_MINUTES),
+        Trigger("Extract", _every(extract_every), _INVOKE, extract_arn, asked, extract_every),
+        Trigger("Keys", key_lists, _INVOKE, extract_arn, everything, _RARE_MINUTES),
+        Trigger("Recover", _every(publish_every), _START, publish_arn, {TRIGGER: by}, publish_every),
+        Trigger("Maintain", sunday, _START, publish_arn, maintain, _RARE_MINUTES),
     ]
 
 

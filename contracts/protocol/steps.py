@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from contracts.protocol.strict_json import is_optional, optional
 
+#: Field of the state machine's input that says what started it, and what the recovery schedule says there.
+TRIGGER, SCHEDULE = "trigger", "schedule"
 #: Mode of the job, and field of the state machine's input that asks for one.
 MODE = "mode"
 #: What asks the state machine for a replay: batches `first` to `last` into a database.
@@ -187,12 +189,15 @@ class PendingAnswer:
         Their difference.
     full_pending
         Whether a full batch waits behind the first pending one.
+    waits_seconds
+        For how long the first pending one has waited; None when none is pending or it cannot be read.
     """
 
     batches: int
     published: int
     untransformed: int
     full_pending: bool
+    waits_seconds: float | None = optional(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,13 +282,15 @@ class NotifyAnswer:
     told: str
 
 
-def answered(path: str, answer: type, field: str) -> str:
+def answered(path: str, answer: type, field: str, *, if_present: bool = False) -> str:
     """Return the path, in a state machine's data, of a field of an answer.
 
     Parameters
     ----------
     path
         Where the answer is kept.
+    if_present
+        Whether the field may be left out, because it is asked first whether it is there.
 
     Raises
     ------
@@ -291,6 +298,6 @@ def answered(path: str, answer: type, field: str) -> str:
         When the answer has no such field, or leaves it out when it has its default.
     """
     for known in fields(answer):
-        if known.name == field and not is_optional(known):
+        if known.name == field and (if_present or not is_optional(known)):
             return f"{path}.{field}"
     raise AttributeError(f"{answer.__name__} does not always have {field}")

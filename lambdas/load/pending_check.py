@@ -7,11 +7,13 @@ from contracts.protocol.progress import (
     newest_manifest_number,
     newest_publication_number,
     next_full_batch,
+    oldest_waiting_batch,
     read_publication,
     whole_batches,
 )
 from contracts.protocol.steps import PendingAnswer
 from contracts.tables.star import STAR_TABLES
+from lambdas.observability import age
 
 
 def check_pending(ingestion: Bucket, processed: Bucket) -> PendingAnswer:
@@ -35,7 +37,13 @@ def check_pending(ingestion: Bucket, processed: Bucket) -> PendingAnswer:
         published=published,
         untransformed=batches - published,
         full_pending=batches > published and _is_full_one_behind(ingestion, published),
+        waits_seconds=_waits_seconds(ingestion, published) if batches > published else None,
     )
+
+
+def _waits_seconds(ingestion: Bucket, published: int) -> float | None:
+    waiting = oldest_waiting_batch(ingestion, published)
+    return age(waiting.taken_at) if waiting else None
 
 
 def _newest_batch(ingestion: Bucket) -> int:

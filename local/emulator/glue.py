@@ -26,7 +26,7 @@ _queues: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 def install() -> None:
-    """Replace the emulator's Docker runner, and add the state machine's ``glue:startJobRun.sync``."""
+    """Replace the emulator's Docker runner, and add what the state machine asks of Glue, with the runs listed newest first."""
     import ministack.app as app
     import ministack.services.glue as service
     import ministack.services.stepfunctions as machines
@@ -50,6 +50,11 @@ def install() -> None:
 
     service._execute_spark_docker = execute
 
+    def get_job_runs(resource: str, data: dict[str, Any]) -> dict[str, Any]:
+        del resource
+        newest_first = service._job_runs.get(data["JobName"], [])[::-1]
+        return {"JobRuns": [dict(run) for run in newest_first[: data["MaxResults"]]]}
+
     def start_job_run(resource: str, data: dict[str, Any]) -> dict[str, Any]:
         status, _, body = service._start_job_run(data)
         answer = json.loads(body)
@@ -66,6 +71,7 @@ def install() -> None:
         return dict(run)
 
     machines._SERVICE_DISPATCH["arn:aws:states:::glue:startJobRun"] = start_job_run
+    machines._SERVICE_DISPATCH["arn:aws:states:::aws-sdk:glue:getJobRuns"] = get_job_runs
 
 
 class _NoDocker:

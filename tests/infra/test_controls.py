@@ -155,6 +155,38 @@ def test_a_committed_batch_starts_the_state_machine(prod):
     )
 
 
+def test_batches_are_published_together_when_a_window_is_set(synthesise):
+    """No event starts the state machine then, and nothing is left to one: the schedule takes its place and recovery's."""
+    pipeline = synthesise(publish_minutes="20")["pipeline"]
+    pipeline.resource_count_is("AWS::Events::Rule", 0)
+    schedules = pipeline.find_resources("AWS::Scheduler::Schedule").values()
+    found = {s["Properties"]["Name"]: s["Properties"] for s in schedules}
+    window = found["totesys-prod-recover"]
+    assert window["ScheduleExpression"] == "rate(20 minutes)" and len(found) == 4
+    assert json.loads(window["Target"]["Input"]) == {"trigger": "window"}
+
+
+def test_hints_where_the_newest_documents_are_are_written_by_who_commits_them(prod):
+    """And by nobody else; a hint beside the manifests would start the state machine."""
+    writers = {}
+    for name, policy in _resources(prod, "AWS::IAM::Policy").items():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            if "s3:PutObject" in statement["Action"]:
+                for key in re.findall(r"newest/([a-z*]+)", json.dumps(statement["Resource"])):
+                    writers.setdefault(key, set()).add(re.search(r"/(\w+)/?Role", name)[1])
+    assert writers == {"publications": {"Transform"}, "listings": {"Transform"}, "loads": {"Load"}}
+
+
+def test_batches_run_on_capacity_of_their_own_and_maintenance_on_what_is_spare(prod):
+    jobs = {j["Properties"]["Name"]: j["Properties"] for j in _resources(prod, "AWS::Glue::Job").values()}
+    assert {name: job["ExecutionClass"] for name, job in jobs.items()} == {
+        "totesys-prod-transform": "STANDARD",
+        "totesys-prod-maintenance": "FLEX",
+    }
+    for job in jobs.values():  # CloudWatch charges each metric of Glue
+        assert not {"--enable-metrics", "--enable-observability-metrics"} & job["DefaultArguments"].keys()
+
+
 def test_the_job_runs_alone_on_a_pinned_glue_with_few_workers(prod):
     prod["pipeline"].has_resource_properties(
         "AWS::Glue::Job",
@@ -197,7 +229,13 @@ def test_the_extraction_reads_manifests_and_publications_and_no_data(prod):
     statements = policy["Properties"]["PolicyDocument"]["Statement"]
     read = [json.dumps(s["Resource"]) for s in statements if s["Action"] == "s3:GetObject"]
     keys = re.findall(r"totesys-prod-(\w+)-111111111111-eu-west-2/([^\"]*)", " ".join(read))
-    assert sorted(keys) == [("ingestion", "batches/*"), ("processed", "publications/*")]
+    known = [
+        ("ingestion", "batches/*"),
+        ("ingestion", "newest/*"),
+        ("processed", "newest/*"),
+        ("processed", "publications/*"),
+    ]
+    assert sorted(keys) == known
 
 
 def test_every_failure_has_an_alarm_with_a_runbook(prod):

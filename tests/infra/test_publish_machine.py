@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cdk_app.publish_definition import MENDED_BY_EVERYTHING
+from cdk_app.publish_definition import LEFT_TO_EVENT_SECONDS, LOOK_AGAIN_SECONDS, MENDED_BY_EVERYTHING
 from contracts.protocol.steps import FailureEvent, LoadAnswer, Stage
 from contracts.protocol.strict_json import plain, read
 from tests.support.states import EXECUTION, Answers, Failure, walk_as_the_emulator, walk_strictly
@@ -15,6 +15,7 @@ LOADED = {"loaded": [2], "last": 2, "keys_wanted": [], "wanted": 0}
 EVERYTHING = {"batch": 4, "is_whole": True, "reason": "everything was asked for", "rows": {}}
 GOOD = {
     "CheckPending": PENDING,
+    "LookForARun": {"JobRuns": [{"JobRunState": "SUCCEEDED", "Id": "jr_1"}]},
     "Transform": {"JobRunState": "SUCCEEDED"},
     "Load": LOADED,
     "LoadWhatIsPublished": LOADED,
@@ -30,7 +31,7 @@ GOOD = {
     "NotifyWhatWasAsked": {"told": ""},
     "NotifyTopic": {"MessageId": "1"},
 }
-FAILED_TRANSFORM = ["CheckPending", "Transform", "LoadWhatIsPublished"]
+FAILED_TRANSFORM = ["CheckPending", "LookForARun", "Transform", "LoadWhatIsPublished"]
 
 
 def job_failure(message):
@@ -55,8 +56,9 @@ def run(request, machine):
 
 def test_a_pending_batch_is_transformed_and_loaded(run, machine):
     walk = run()
-    assert walk.tasks == ["CheckPending", "Transform", "Load"] and walk.failure is None
-    check, transform, load = (parameters for _, parameters in walk.calls)
+    assert walk.tasks == ["CheckPending", "LookForARun", "Transform", "Load"] and walk.failure is None
+    check, look, transform, load = (parameters for _, parameters in walk.calls)
+    assert look == {"JobName": "totesys-prod-transform", "MaxResults": 1} and not walk.waited
     assert check["FunctionName"] == load["FunctionName"] and "Load" in load["FunctionName"]
     assert check["Payload"] == {"step": "check_pending"} and load["Payload"] == {"step": "load"}
     assert transform == {"JobName": "totesys-prod-transform"}
@@ -91,6 +93,47 @@ def test_while_nobody_has_filled_the_warehouse_s_secret_the_machine_ends_well(ru
     walk = run(Load=plain(waiting))
     assert walk.tasks == ["CheckPending", "Transform", "Load"] and walk.failure is None
     assert "waiting for the secret" in walk.output["load"]["result"]["reason"]
+
+
+def runs(*states):
+    """Answers of Glue: the newest run in each of these states, one after the other."""
+    return [{"JobRuns": [{"JobRunState": state, "Id": "jr_2"}]} for state in states]
+
+
+def test_no_run_is_queued_behind_one_that_takes_what_is_pending(run):
+    at_work = ("STARTING", "RUNNING", "WAITING", "STOPPING")
+    walk = run(CheckPending=[PENDING] * 4 + [QUIET], LookForARun=runs(*at_work))
+    assert walk.tasks == ["CheckPending", "LookForARun"] * 4 + ["CheckPending", "Load"]
+    assert walk.waited == 4 * LOOK_AGAIN_SECONDS and walk.failure is None
+
+
+@pytest.mark.parametrize("ended", ["SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR"])
+def test_g2_what_a_run_has_left_is_transformed_when_it_has_ended(run, ended):
+    walk = run(CheckPending=[PENDING, PENDING], LookForARun=runs("RUNNING", ended))
+    assert walk.tasks == [*["CheckPending", "LookForARun"] * 2, "Transform", "Load"]
+
+
+@pytest.mark.parametrize("answer", [{"JobRuns": []}, Failure("Glue.ThrottlingException", "slow down")])
+def test_g3_where_no_run_can_be_told_the_job_is_started(run, answer):
+    walk = run(LookForARun=answer)
+    assert walk.tasks == ["CheckPending", "LookForARun", "Transform", "Load"] and walk.failure is None
+
+
+@pytest.mark.parametrize(
+    ("event", "waits", "is_left"),
+    [
+        ({"trigger": "schedule"}, LEFT_TO_EVENT_SECONDS - 1, True),
+        ({"trigger": "schedule"}, LEFT_TO_EVENT_SECONDS, False),
+        ({"trigger": "schedule"}, None, False),  # it cannot be read, or an earlier release answers
+        ({"trigger": "window"}, 1, False),
+        ({"source": "aws.s3"}, 1, False),
+        ({}, 1, False),
+    ],
+)
+def test_the_recovery_schedule_leaves_a_batch_of_the_last_minutes_to_its_event(run, event, waits, is_left):
+    answer = PENDING if waits is None else {**PENDING, "waits_seconds": waits}
+    further = [] if is_left else ["LookForARun", "Transform"]
+    assert run(event, CheckPending=answer).tasks == ["CheckPending", *further, "Load"]
 
 
 @pytest.mark.parametrize("error", ["LakeReconciliationError", "IngestionDamagedError", "DamagedDocumentError"])
@@ -255,7 +298,8 @@ def test_every_state_is_on_a_way_that_a_test_walks(machine):
     assert (
         tasks
         == GOOD.keys()
-        == WAYS.keys() | {"LoadWhatIsPublished", "AskForEverything", "Notify", "NotifyWhatWasAsked", "NotifyTopic"}
+        == WAYS.keys()
+        | {"LookForARun", "LoadWhatIsPublished", "AskForEverything", "Notify", "NotifyWhatWasAsked", "NotifyTopic"}
     )
     reachable, ahead = set(), {machine["StartAt"]}
     while ahead:

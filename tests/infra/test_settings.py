@@ -124,6 +124,14 @@ def test_the_longest_name_fits_the_longest_region():
         Settings(environment="a" * 12)
 
 
+def test_an_alarm_on_freshness_allows_for_the_publish_window():
+    assert Settings(environment="dev", publish_minutes=20).freshness_minutes == 30
+    assert Settings(environment="dev", publish_minutes=30, freshness_minutes=40).publish_minutes == 30
+    assert Settings(environment="dev", freshness_minutes=10).publish_minutes == 0
+    with pytest.raises(SettingsError, match=r"publish_minutes is 21: set freshness_minutes to 31 or more"):
+        read_settings({"env": "dev", "publish_minutes": "21"}, ENVIRONMENTS)
+
+
 def test_settings_cannot_be_changed():
     with pytest.raises(ValidationError):
         Settings(environment="dev").region = "eu-west-1"

@@ -1,6 +1,7 @@
 """What the pending check answers about batches that wait, and of buckets that do not belong together."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -28,7 +29,10 @@ def _put(pipeline, *manifests):
 
 
 def _pending(pipeline):
-    return pipeline.load({"step": "check_pending"})
+    """The answer, without for how long the first batch waits."""
+    answer = pipeline.load({"step": "check_pending"})
+    answer.pop("waits_seconds", None)
+    return answer
 
 
 def test_the_pending_check_tells_of_a_full_batch_behind_the_first_pending_one(pipeline, lake):
@@ -39,6 +43,23 @@ def test_the_pending_check_tells_of_a_full_batch_behind_the_first_pending_one(pi
     assert _pending(pipeline) == {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
     _put(pipeline, manifest(4))
     assert _pending(pipeline) == {"batches": 4, "published": 1, "untransformed": 3, "full_pending": True}
+
+
+def test_the_pending_check_tells_for_how_long_the_first_batch_waits(pipeline, lake):
+    def waits():
+        return pipeline.load({"step": "check_pending"}).get("waits_seconds")
+
+    assert waits() is None  # nothing is pending
+    now = datetime.now(UTC)
+    old, young = (
+        replace(manifest(n), extracted_at=(now - timedelta(seconds=s)).isoformat()) for n, s in ((2, 400), (3, 5))
+    )
+    _put(pipeline, old, young)
+    assert 400 <= waits() < 500
+    lake.put(pipeline.ingestion, manifest_key(2), b"{")
+    assert 5 <= waits() < 100
+    lake.put(pipeline.ingestion, manifest_key(3), b"{")
+    assert waits() is None  # nothing of it can be read: the recovery leaves it to nobody
 
 
 def test_a_batch_of_several_manifests_counts_as_one(pipeline, lake):

@@ -35,11 +35,14 @@ class Walk:
         How it failed, or None.
     output
         What it ended with when it succeeded.
+    waited
+        For how many seconds it has waited.
     """
 
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     failure: Failure | None = None
     output: dict[str, Any] = field(default_factory=dict)
+    waited: float = 0
 
     @property
     def tasks(self) -> list[str]:
@@ -80,19 +83,22 @@ def walk_strictly(definition: dict[str, Any], event: dict[str, Any], answers: An
             if kind == "Choice":
                 rules, name = state.pop("Choices"), state.pop("Default")
                 name = next((rule["Next"] for rule in rules if _holds(rule, data)), name)
+            elif kind == "Wait":
+                walk.waited += state.pop("Seconds")
+                name = state.pop("Next")
             elif kind == "Pass":
                 data, name = _put(data, state.pop("ResultPath"), state.pop("Result")), state.pop("Next")
             else:
                 assert kind == "Task", kind
                 data, name = _task(walk, name, state, data, answers)
         finally:
-            for known in ("Resource", "Retry"):
-                state.pop(known, None)
+            state.pop("Retry", None)
         assert not state, f"{name}: {sorted(state)} are not interpreted"
     raise AssertionError("the execution does not end")
 
 
 def _task(walk: Walk, name: str, state: dict[str, Any], data: Any, answers: Answers) -> tuple[Any, str]:
+    resource = state.pop("Resource")
     parameters, (catcher,) = _filled(state.pop("Parameters"), data), state.pop("Catch")
     path, selector, following = state.pop("ResultPath"), state.pop("ResultSelector", None), state.pop("Next")
     assert catcher.keys() == {"ErrorEquals", "ResultPath", "Next"} and catcher["ErrorEquals"] == ["States.ALL"]
@@ -101,7 +107,9 @@ def _task(walk: Walk, name: str, state: dict[str, Any], data: Any, answers: Answ
         answer = answers.take(name)
     except Failure as failure:
         return _put(data, catcher["ResultPath"], {"Error": failure.error, "Cause": failure.cause}), catcher["Next"]
-    return _put(data, path, _filled(selector, {"Payload": answer}) if selector else answer), following
+    if selector:
+        answer = _filled(selector, {"Payload": answer} if resource.endswith(":lambda:invoke") else answer)
+    return _put(data, path, answer), following
 
 
 def _holds(rule: dict[str, Any], data: Any) -> bool:
@@ -114,7 +122,7 @@ def _holds(rule: dict[str, Any], data: Any) -> bool:
     if operator == "IsPresent":
         try:
             _at(data, variable)
-        except KeyError:
+        except (KeyError, IndexError):
             return not operand
         return bool(operand)
     value = _at(data, variable)
@@ -123,17 +131,23 @@ def _holds(rule: dict[str, Any], data: Any) -> bool:
         "StringMatches": lambda: isinstance(value, str) and fnmatch.fnmatchcase(value, operand.replace("[", "[[]")),
         "BooleanEquals": lambda: isinstance(value, bool) and value is operand,
         "NumericGreaterThan": lambda: not isinstance(value, bool) and value > operand,
+        "NumericLessThan": lambda: not isinstance(value, bool) and value < operand,
     }
     return bool(tests[operator]())
 
 
 def _at(data: Any, path: str) -> Any:
-    """Return what a path leads to; KeyError when it leads nowhere."""
+    """Return what a path leads to; KeyError or IndexError when it leads nowhere."""
     if path.startswith("$$."):
         return _at(CONTEXT, path[1:])
     assert path.startswith("$."), path
-    for step in path[2:].split("."):
-        data = data[step]
+    for number, step in enumerate(path[2:].split(".")):
+        name, _, index = step.rstrip("]").partition("[")
+        data = data[name]
+        if index == "*":  # the rest of the path, of each
+            rest = path[2:].split(".")[number + 1 :]
+            return [_at(item, ".".join(["$", *rest])) for item in data]
+        data = data[int(index)] if index else data
     return data
 
 
@@ -180,7 +194,15 @@ def walk_as_the_emulator(definition: dict[str, Any], event: dict[str, Any], answ
             raise machines._ExecutionError(failure.error, failure.cause) from None
         return {"Payload": answer} if "lambda" in resource else answer
 
-    with patch.object(machines, "_invoke_resource", invoke), patch.object(machines, "_add_event", lambda *_: None):
+    def wait(state: dict[str, Any], data: Any, *_: Any) -> tuple[Any, str]:
+        walk.waited += state["Seconds"]
+        return data, state["Next"]
+
+    with (
+        patch.object(machines, "_invoke_resource", invoke),
+        patch.object(machines, "_add_event", lambda *_: None),
+        patch.object(machines, "_execute_wait", wait),
+    ):
         try:
             walk.output = machines._run_sub_machine(definition["States"], definition["StartAt"], event, {}, context)
         except machines._ExecutionError as error:

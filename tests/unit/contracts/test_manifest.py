@@ -4,8 +4,6 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from contracts.errors import DamagedDocumentError
 from contracts.protocol.manifest import ABSENT, Manifest

@@ -21,7 +21,20 @@ from tests.support.s3 import MemoryS3
 HINT = hint_key(MANIFEST_PREFIX)
 PREFIXES = (MANIFEST_PREFIX, PUBLICATION_PREFIX, LOAD_PREFIX, LISTING_PREFIX)
 #: What may be found instead of a number.
-DAMAGED = (b"", b"{", b"-1", b"1.5", b"0", b"00000000", b"123456789", b" 7", b"7\n", "٧".encode(), b"\xff\xfe", b"7" * 5000)
+DAMAGED = (
+    b"",
+    b"{",
+    b"-1",
+    b"1.5",
+    b"0",
+    b"00000000",
+    b"123456789",
+    b" 7",
+    b"7\n",
+    "٧".encode(),
+    b"\xff\xfe",
+    b"7" * 5000,
+)
 
 
 def bucket_of(numbers, hint=None):
