@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit synth deploy golden dictionary warehouse-script rds-authorities lock clean
+.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit synth deploy golden dictionary warehouse-script rds-authorities cost lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -117,6 +117,9 @@ warehouse-script: setup ## write docs/sql/create_warehouse.sql: star tables and 
 
 rds-authorities: setup ## write lambdas/rds_authorities.pem: the certificate authorities of Amazon RDS that are valid today
 	$(PY) -m tools.rds_authorities
+
+cost: setup ## write docs/cost.md; or print the bill of another traffic (ARGUMENTS="--batches 60 --rows 500", ENV=prod)
+	$(PY) -m tools.cost $(if $(filter command line,$(origin ENV)),--env $(ENV)) $(ARGUMENTS) $(if $(ARGUMENTS),,> docs/cost.md)
 
 lock: setup ## pin what requirements.txt and the functions' requirements ask for
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock

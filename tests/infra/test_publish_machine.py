@@ -8,6 +8,7 @@ from cdk_app.publish_definition import LEFT_TO_EVENT_SECONDS, LOOK_AGAIN_SECONDS
 from contracts.protocol.steps import FailureEvent, LoadAnswer, Stage
 from contracts.protocol.strict_json import plain, read
 from tests.support.states import EXECUTION, Answers, Failure, walk_as_the_emulator, walk_strictly
+from tools.cost import measured
 
 PENDING = {"batches": 3, "published": 1, "untransformed": 2, "full_pending": False}
 QUIET = {"batches": 1, "published": 1, "untransformed": 0, "full_pending": False}
@@ -79,6 +80,12 @@ def test_g3_a_load_that_has_more_to_do_is_called_again_and_then_the_way_goes_on(
 def test_g3_a_load_that_fails_on_the_way_is_not_called_for_ever(run):
     walk = run(Load=[{**LOADED, "more": True}, Failure("PublicationTooLargeError", "{}")])
     assert walk.tasks == ["CheckPending", "Transform", "Load", "Load", "Notify"]
+
+
+def test_the_bill_counts_each_state_of_an_execution(machine):
+    published = walk_strictly(machine, {}, Answers(**GOOD))
+    quiet = walk_strictly(machine, {"trigger": "schedule"}, Answers(**GOOD | {"CheckPending": QUIET}))
+    assert (len(published.states), len(quiet.states)) == (measured.TRANSITIONS, measured.IDLE_TRANSITIONS)
 
 
 def test_g6_key_lists_are_asked_for_when_the_lake_shows_keys_that_the_source_has_not(run):

@@ -1,10 +1,8 @@
-"""S3 in a dict, for what the batch protocol uses of it, with the requests counted; and the count of real clients' requests."""
+"""S3 in a dict, for what the batch protocol uses of it, with the requests counted."""
 
 from collections import Counter
-from contextlib import contextmanager
 from types import SimpleNamespace
 
-import boto3
 from botocore.exceptions import ClientError
 
 
@@ -60,17 +58,3 @@ class MemoryS3:
         self._count("ListObjectsV2", Prefix)
         found = sorted(key for key in self.objects if key.startswith(Prefix) and key > StartAfter)
         return {"Contents": [{"Key": key} for key in found[:MaxKeys]], "IsTruncated": len(found) > MaxKeys}
-
-
-@contextmanager
-def counted_requests(monkeypatch):
-    """Count, by operation, what S3 clients that are made meanwhile ask for."""
-    counts, session = Counter(), boto3.session.Session()
-
-    def count(model, **_):
-        counts[model.name] += 1
-
-    session.events.register("before-call.s3", count)
-    with monkeypatch.context() as patch:
-        patch.setattr(boto3, "DEFAULT_SESSION", session)
-        yield counts

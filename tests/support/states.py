@@ -37,12 +37,15 @@ class Walk:
         What it ended with when it succeeded.
     waited
         For how many seconds it has waited.
+    states
+        The states that it has entered, in order; only our own interpreter tells.
     """
 
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     failure: Failure | None = None
     output: dict[str, Any] = field(default_factory=dict)
     waited: float = 0
+    states: list[str] = field(default_factory=list)
 
     @property
     def tasks(self) -> list[str]:
@@ -73,6 +76,7 @@ def walk_strictly(definition: dict[str, Any], event: dict[str, Any], answers: An
     for _ in range(100):
         state = dict(definition["States"][name])
         kind = state.pop("Type")
+        walk.states.append(name)
         try:
             if kind == "Succeed":
                 walk.output = data

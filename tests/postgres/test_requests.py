@@ -1,0 +1,112 @@
+"""How many requests each step makes of S3, counted on the wire: the bill is reckoned from the same figures."""
+
+from dataclasses import replace
+
+import pytest
+
+from contracts.protocol.bucket import Bucket
+from contracts.protocol.manifest import Manifest
+from contracts.protocol.newest import note_newest
+from contracts.protocol.object_layout import (
+    LOAD_PREFIX,
+    MANIFEST_PREFIX,
+    PUBLICATION_PREFIX,
+    load_key,
+    manifest_key,
+    publication_key,
+)
+from contracts.protocol.progress import newest_manifest_number
+from tests.support.lake import FakeLake
+from tests.support.samples import manifest
+from tests.support.wire import counted
+from tools.cost import measured
+from tools.cost.measured import Requests
+
+#: Numbers at which it is measured.
+NUMBER = 10_000
+STAFF = {"dim_staff": [(1, "Ann", "Jones", "Sales", None, "a@x")]}
+SALES = {
+    "dim_staff": [(1, "Ann", "Jones", "Sales", None, "a@x")],
+    "dim_design": [(1, "Wooden", "/usr", "f.json")],
+    "dim_currency": [(1, "GBP", "British pound")],
+}
+
+
+@pytest.fixture
+def count(pipeline, monkeypatch):
+    """Count the requests of one call."""
+
+    def counts(call, *arguments, **options):
+        with counted(pipeline.servers.endpoint, monkeypatch) as found:
+            answer = call(*arguments, **options)
+        return Requests(found["LIST"], found["GET"], found["PUT"]), answer
+
+    return counts
+
+
+def note(pipeline, prefix, number):
+    bucket = pipeline.ingestion if prefix == MANIFEST_PREFIX else pipeline.processed
+    note_newest(Bucket(pipeline.s3, bucket), prefix, number, pytest.fail)
+
+
+def far_on(pipeline):
+    """Commit the first batch, and let it be the last of 10,000, as far as a listing from the hint can see."""
+    pipeline.extract()
+    body = pipeline.s3.get_object(Bucket=pipeline.ingestion, Key=manifest_key(1))["Body"].read()
+    first = Manifest.from_json(body, manifest_key(1))
+    for number in range(NUMBER - 25, NUMBER + 1):
+        moved = replace(first, batch=number, first=number, previous=number - 1).to_json()
+        pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=manifest_key(number), Body=moved)
+        pipeline.s3.put_object(Bucket=pipeline.processed, Key=load_key(number), Body=b"{}")
+        pipeline.s3.put_object(Bucket=pipeline.processed, Key=publication_key(number), Body=b"{}")
+    for prefix in (MANIFEST_PREFIX, LOAD_PREFIX, PUBLICATION_PREFIX):
+        note(pipeline, prefix, NUMBER)
+
+
+def test_an_idle_extraction_makes_few_requests_whatever_the_number(pipeline, count):
+    far_on(pipeline)
+    found, answer = count(pipeline.extract)
+    assert answer["reason"] == "nothing changed"
+    assert found == measured.IDLE_EXTRACTION and found.lists <= 5
+
+
+def test_an_extraction_makes_few_requests_whatever_the_number(pipeline, count):
+    far_on(pipeline)
+    with pipeline.source() as connection:
+        connection.execute("update sales_order set units_sold = units_sold + 1 where sales_order_id <= 2")
+        connection.execute("update payment set paid = not paid where payment_id <= 2")
+        connection.execute("update transaction set last_updated = last_updated where transaction_id <= 2")
+    found, answer = count(pipeline.extract)
+    assert answer["batch"] == NUMBER + 1 and len(answer["rows"]) == 3
+    assert found == measured.EXTRACTION
+    assert newest_manifest_number(Bucket(pipeline.s3, pipeline.ingestion)) == NUMBER + 1
+
+
+def test_without_hints_an_extraction_searches_as_before(pipeline, count):
+    """A lake of an earlier release."""
+    far_on(pipeline)
+    for bucket in (pipeline.ingestion, pipeline.processed):
+        for key in pipeline.keys(bucket, "newest/"):
+            pipeline.s3.delete_object(Bucket=bucket, Key=key)
+    found, answer = count(pipeline.extract)
+    assert answer["reason"] == "nothing changed" and found.lists > 40
+
+
+def test_a_check_and_a_load_make_few_requests(pipeline, count):
+    lake = FakeLake(pipeline)
+    lake.publish(STAFF)
+    pipeline.load()
+    lake.publish(SALES)
+    for prefix, number in ((MANIFEST_PREFIX, 2), (PUBLICATION_PREFIX, 2)):
+        note(pipeline, prefix, number)
+    found, answer = count(pipeline.load)
+    assert answer["loaded"] == [2] and found == measured.LOAD
+    found, answer = count(pipeline.load)
+    assert answer["loaded"] == [] and found == measured.IDLE_LOAD
+    found, answer = count(pipeline.load, {"step": "check_pending"})
+    assert answer["untransformed"] == 0 and found == measured.IDLE_CHECK
+    third = replace(manifest(3), lake=lake.lake)
+    pipeline.s3.put_object(Bucket=pipeline.ingestion, Key=manifest_key(3), Body=third.to_json())
+    note(pipeline, MANIFEST_PREFIX, 3)
+    found, answer = count(pipeline.load, {"step": "check_pending"})
+    assert answer["untransformed"] == 1 and found == measured.CHECK

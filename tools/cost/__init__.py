@@ -1,0 +1,1 @@
+"""What a deployment costs a month: ``docs/cost.md``, written by ``make cost``."""
