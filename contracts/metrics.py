@@ -1,6 +1,6 @@
 """Names of the metrics that the platform emits and its alarms read.
 
-Each costs as much as three alarms, so what no alarm reads is a field of a log line: docs/architecture.md, "What a run tells".
+Each costs as much as three alarms, so what no alarm reads is a field of a log line: docs/cost.md, "Metrics and log fields".
 """
 
 NAMESPACE = "Totesys"

@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 
+import botocore.client
 import pytest
+from botocore.exceptions import ClientError
 
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.manifest import Manifest
 from contracts.protocol.newest import note_newest
 from contracts.protocol.object_layout import (
+    HINT_PREFIX,
     LOAD_PREFIX,
     MANIFEST_PREFIX,
     PUBLICATION_PREFIX,
+    hint_key,
     load_key,
     manifest_key,
     publication_key,
@@ -90,6 +94,44 @@ def test_without_hints_an_extraction_searches_as_before(pipeline, count):
             pipeline.s3.delete_object(Bucket=bucket, Key=key)
     found, answer = count(pipeline.extract)
     assert answer["reason"] == "nothing changed" and found.lists > 40
+
+
+def _refused(monkeypatch, pipeline):
+    """Let no client write a hint."""
+    plain = botocore.client.BaseClient._make_api_call
+
+    def call(self, operation, parameters):
+        if operation == "PutObject" and parameters["Key"].startswith(HINT_PREFIX):
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, operation)
+        return plain(self, operation, parameters)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+
+
+def test_g3_an_extraction_and_a_load_that_may_not_write_hints_do_their_work_and_tell(pipeline, monkeypatch, caplog):
+    lake = FakeLake(pipeline)
+    lake.publish(STAFF)
+    _refused(monkeypatch, pipeline)
+    assert pipeline.load()["loaded"] == [1] and load_key(1) in pipeline.keys(pipeline.processed, LOAD_PREFIX)
+    assert pipeline.extract()["batch"] == 2
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    for number, prefix in ((1, LOAD_PREFIX), (2, MANIFEST_PREFIX)):
+        assert any(hint_key(prefix) in line and f"Number {number} is committed all the same" in line for line in told)
+    assert not pipeline.keys(pipeline.processed, HINT_PREFIX) and not pipeline.keys(pipeline.ingestion, HINT_PREFIX)
+    assert pipeline.extract()["batch"] is None
+
+
+def test_g3_a_run_that_dies_between_its_commit_and_its_hint_is_made_good_by_the_next(pipeline, monkeypatch):
+    pipeline.extract()
+    with pipeline.source() as connection:
+        connection.execute("update staff set department_id = department_id % 8 + 1 where staff_id = 2")
+    with monkeypatch.context() as patch:
+        patch.setattr("lambdas.extract.run.note_newest", lambda *_: (_ for _ in ()).throw(MemoryError("killed")))
+        with pytest.raises(MemoryError):
+            pipeline.extract()
+    assert pipeline.s3.get_object(Bucket=pipeline.ingestion, Key=hint_key(MANIFEST_PREFIX))["Body"].read() == b"1"
+    assert pipeline.extract()["reason"] == "nothing changed"  # batch 2 was committed, and is found
+    assert newest_manifest_number(Bucket(pipeline.s3, pipeline.ingestion)) == 2
 
 
 def test_a_check_and_a_load_make_few_requests(pipeline, count):
