@@ -109,7 +109,7 @@ def _recovered(settings: NotifySettings, telling: Telling) -> Message:
     )
     about = f"{settings.deployment} {subject} recovered: {said}"
     mail = f"{about}. It began at {_time(telling.incident.since)}. Nothing need be done."
-    return Message(_cut(about, SUBJECT_CHARACTERS), f"{mail} {_next(telling)}", _cut(f"{about}.", SMS_CHARACTERS))
+    return Message(_cut(about, SUBJECT_CHARACTERS), f"{mail} {_next(telling)}", f"{about}.")
 
 
 def _cause(happening: Failure | AlarmChange, subject: Subject) -> Cause:
@@ -148,7 +148,7 @@ def _sms(about: str, batch: str, cause: Cause, subject: Subject) -> str:
         text = f"{about}{which}: {cause.what}. {safe} Do: {cause.remedy}."
         if len(text) <= SMS_CHARACTERS:
             return text
-    return _cut(text, SMS_CHARACTERS)
+    return text
 
 
 def _log(settings: NotifySettings, subject: Subject) -> str:
