@@ -11,7 +11,7 @@ from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
 from contracts.alarms import BACKSTOP, Alarm
-from contracts.protocol.object_layout import NOTICE_PREFIX
+from contracts.protocol.object_layout import HINT_PREFIX, NOTICE_PREFIX, hint_key
 
 #: For how long EventBridge tries to hand an alarm's change over.
 _RULE_AGE = cdk.Duration.hours(1)
@@ -48,8 +48,14 @@ class NotifyFunction(PythonFunction):
         allow(self.role, ["s3:ListBucket"], [self.bucket("processed")])
         allow(
             self.role,
-            ["s3:GetObject", "s3:PutObject"],
-            [self.bucket("processed", f"{NOTICE_PREFIX}*")],
+            ["s3:GetObject"],
+            [self.bucket("processed", f"{prefix}*") for prefix in (NOTICE_PREFIX, HINT_PREFIX)],
+            wildcard="What people were told is numbered; the hints say where publications, loads and it end.",
+        )
+        allow(
+            self.role,
+            ["s3:PutObject"],
+            [self.bucket("processed", f"{NOTICE_PREFIX}*"), self.bucket("processed", hint_key(NOTICE_PREFIX))],
             wildcard="What people were told is numbered.",
         )
         allow(self.role, ["sns:Publish"], [topic_arn])

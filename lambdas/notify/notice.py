@@ -7,6 +7,7 @@ from datetime import datetime
 
 from contracts.errors import DamagedDocumentError, DuplicateNumberError
 from contracts.protocol.bucket import Bucket
+from contracts.protocol.newest import newest_number, note_newest
 from contracts.protocol.object_layout import NOTICE_PREFIX, notice_key
 from contracts.protocol.strict_json import decode, encode
 from contracts.release import FORMAT, RELEASE
@@ -80,7 +81,7 @@ class Memory:
         self._put(number + 1, replace(state, incidents=kept))
 
     def _newest(self) -> tuple[int, State]:
-        number = self._bucket.newest(NOTICE_PREFIX)
+        number = newest_number(self._bucket, NOTICE_PREFIX)
         if not number:
             return 0, State()
         key = notice_key(number)
@@ -93,3 +94,4 @@ class Memory:
     def _put(self, number: int, state: State) -> None:
         notice = Notice(state, uuid.uuid4().hex, FORMAT, RELEASE)
         self._bucket.put_once(notice_key(number), encode(notice))
+        note_newest(self._bucket, NOTICE_PREFIX, number, logger.warning)

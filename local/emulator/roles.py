@@ -8,6 +8,7 @@ from typing import Any
 _TASKS: dict[str, tuple[tuple[str, ...], str]] = {
     "lambda:invoke": (("lambda:InvokeFunction",), "FunctionName"),
     "glue:startJobRun.sync": (("glue:StartJobRun", "glue:GetJobRun"), "JobName"),
+    "aws-sdk:glue:getJobRuns": (("glue:GetJobRuns",), "JobName"),
     "sns:publish": (("sns:Publish",), "TopicArn"),
 }
 _now = threading.local()
