@@ -30,6 +30,8 @@ CAUSES = {
     # of the functions: lambdas/errors.py
     "PlatformError": Cause("a function failed", "read its log"),
     "EventError": Cause("it was asked for something unknown", "correct the input and ask again"),
+    "NetworkError": Cause("a function does not reach AWS", "check its subnets' routes and endpoints"),
+    "SecretUnsetError": Cause("the {database}'s secret is not filled yet", "store the 5 fields as JSON"),
     "SecretError": Cause("the {database}'s secret is missing or malformed", "store the 5 fields as JSON"),
     "DatabaseUnreachableError": Cause("the {database} cannot be reached", "check its server, network, certificate"),
     "LoginRefusedError": Cause("the {database} refused the login", "store the new password in the secret"),
@@ -42,6 +44,7 @@ CAUSES = {
     "ListingMissingError": Cause("a rebuild has no list of files", "start it by the state machine"),
     "WarehouseSchemaError": Cause("the warehouse's tables are not as agreed", "alter them as the mail says"),
     "WarehouseWriteError": Cause("the warehouse refused a batch", "mend what the mail names (disk, constraint)"),
+    "PublicationTooLargeError": Cause("a batch is too large for one load", "let the login own the tables, or rebuild"),
     "WarehouseBusyError": Cause("the warehouse is locked or restarting", "wait; else end the session that locks"),
     "AnotherLoadError": Cause("another load was at work all the time", "wait"),
     "ReconciliationError": Cause("warehouse and lake do not agree", "find who wrote there, then rebuild"),

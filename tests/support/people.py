@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from tests.support.pipeline import lambda_context
+from tests.support.s3 import MemoryS3
 
 VARIABLES = {
     "DEPLOYMENT": "totesys-prod",
@@ -47,9 +48,10 @@ class People:
 
         for name, value in VARIABLES.items():
             monkeypatch.setenv(name, value)
-        self.at, self.sent, self.objects, self.is_deaf = at, [], {}, False
-        self._handler = handler
-        clients = {"s3": self._s3(), "sns": SimpleNamespace(publish=self._publish)}
+        self.at, self.sent, self.is_deaf = at, [], False
+        self._handler, s3 = handler, MemoryS3()
+        self.objects = s3.objects
+        clients = {"s3": s3, "sns": SimpleNamespace(publish=self._publish)}
         monkeypatch.setattr(handler.boto3, "client", clients.__getitem__)
         monkeypatch.setattr(handler, "now", lambda: self.at)
 
@@ -64,31 +66,6 @@ class People:
         texts = json.loads(request["Message"])
         assert texts.keys() == {"default", "email", "sms"} and texts["default"] == texts["email"]
         self.sent.append(Sent(self.at, request["Subject"], texts["email"], texts["sms"]))
-
-    def _s3(self) -> Any:
-        def put_object(*, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
-            assert Bucket == VARIABLES["PROCESSED_BUCKET"] and ContentType == "application/json"
-            if Key in self.objects:
-                raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
-            self.objects[Key] = Body
-
-        def head_object(*, Bucket: str, Key: str) -> dict[str, int]:
-            if Key not in self.objects:
-                raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
-            return {"ContentLength": len(self.objects[Key])}
-
-        def list_objects_v2(*, Bucket: str, Prefix: str, StartAfter: str, MaxKeys: int) -> dict[str, Any]:
-            found = sorted(key for key in self.objects if key.startswith(Prefix) and key > StartAfter)
-            return {"Contents": [{"Key": key} for key in found[:MaxKeys]], "IsTruncated": len(found) > MaxKeys}
-
-        events = SimpleNamespace(register=lambda *_: None, unregister=lambda *_: None)
-        return SimpleNamespace(
-            meta=SimpleNamespace(events=events),
-            put_object=put_object,
-            head_object=head_object,
-            list_objects_v2=list_objects_v2,
-            get_object=lambda *, Bucket, Key: {"Body": SimpleNamespace(read=lambda: self.objects[Key])},
-        )
 
 
 def function_failure(stage: str, error: str, message: str = "") -> dict[str, Any]:
