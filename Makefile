@@ -8,7 +8,7 @@ VENV   ?= .venv
 PY     := $(VENV)/bin/python
 ENV    ?= dev
 CDK     = $$($(PY) -m local.servers.tools --print-cdk) --app "$(PY) app.py"
-CODE   := app.py contracts cdk_app lambdas glue_jobs analytics local tools bench tests
+CODE   := app.py contracts cdk_app lambdas glue_jobs analytics operate local tools bench tests
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export UV_PYTHON_DOWNLOADS := never
 export PYTHONDONTWRITEBYTECODE := 1
@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit synth deploy golden dictionary warehouse-script rds-authorities cost lock clean
+.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit synth deploy doctor golden dictionary warehouse-script rds-authorities cost lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -57,7 +57,7 @@ format-check:
 lint: setup ## lint the code, its imports, and look for insecure patterns
 	$(VENV)/bin/ruff check --quiet $(CODE)
 	$(VENV)/bin/lint-imports --no-cache > /dev/null || $(VENV)/bin/lint-imports --no-cache
-	$(VENV)/bin/bandit --quiet --severity-level medium -c pyproject.toml -r app.py contracts cdk_app lambdas glue_jobs analytics
+	$(VENV)/bin/bandit --quiet --severity-level medium -c pyproject.toml -r app.py contracts cdk_app lambdas glue_jobs analytics operate
 
 types: setup ## check the types
 	$(VENV)/bin/mypy
@@ -103,7 +103,11 @@ bench-load: setup ## the load against psql's \copy into an identical table (ROWS
 synth: setup ## synthesise the templates, without credentials or network (ENV=dev)
 	$(CDK) synth --quiet --context env=$(ENV)
 
-deploy: setup ## deploy every stack to AWS (ENV=dev)
+doctor: setup ## look at all that a deployment needs, and say what is wrong and what to do (ENV=dev, HOME_DIR=.local, JSON=1)
+	@$(PY) -m operate.doctor --env $(ENV) $(if $(HOME_DIR),--home $(HOME_DIR)) $(if $(JSON),--json)
+
+deploy: setup ## deploy every stack to AWS (ENV=dev); SKIP_DOCTOR=1: without a look at the settings first
+	$(if $(SKIP_DOCTOR),,@$(PY) -m operate.doctor --env $(ENV) --before-deploy)
 	$(CDK) deploy --all --context env=$(ENV) $(CDK_ARGUMENTS)
 
 golden: setup ## keep documents of the current format as a run writes them: after FORMAT was raised, before it is released

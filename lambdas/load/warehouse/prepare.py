@@ -47,16 +47,16 @@ def prepare(connection: Connection, naming: Naming, lock: Callable[[], None]) ->
     PrivilegeError
         Naming every privilege that the login lacks; nothing was changed.
     """
-    if _missing(connection, naming):
+    if missing_tables(connection, naming):
         lock()
-        _create_missing(connection, naming, _missing(connection, naming))
+        _create_missing(connection, naming, missing_tables(connection, naming))
     known = known_columns(connection, naming)
     if known is not None and (changes := evolve(naming, _all_columns(connection, naming), known)):
         lock()
         apply(connection, changes)
     found = found_columns(connection, naming.schema)
-    _check(connection, naming, found)
-    if _pending(connection, naming) or _outdated_views(connection, naming) or lacks(known):
+    check_tables(connection, naming, found)
+    if pending_migrations(connection, naming) or _outdated_views(connection, naming) or lacks(known):
         lock()
         _migrate(connection, naming)
         remember(connection, naming)
@@ -70,7 +70,8 @@ def prepare(connection: Connection, naming: Naming, lock: Callable[[], None]) ->
     }
 
 
-def _missing(connection: Connection, naming: Naming) -> list[StarTable]:
+def missing_tables(connection: Connection, naming: Naming) -> list[StarTable]:
+    """Return the star tables that are not there."""
     found = found_columns(connection, naming.schema)
     return [table for table in STAR_TABLES.values() if naming.name(table) not in found]
 
@@ -91,10 +92,18 @@ def _create_missing(connection: Connection, naming: Naming, missing: list[StarTa
         ) from None
 
 
-def _check(connection: Connection, naming: Naming, found: dict[str, Columns]) -> None:
-    differences = [text for table in STAR_TABLES.values() for text in _differences(naming, table, found)]
+def check_tables(connection: Connection, naming: Naming, found: dict[str, Columns]) -> None:
+    """Check the star tables that are there, and what the login may do with them.
+
+    Raises
+    ------
+    WarehouseSchemaError, PrivilegeError
+        As `prepare` does.
+    """
+    tables = [table for table in STAR_TABLES.values() if naming.name(table) in found]
+    differences = [text for table in tables for text in _differences(naming, table, found)]
     unique = _unique_columns(connection, naming.schema)
-    for table in STAR_TABLES.values():
+    for table in tables:
         if (naming.name(table), table.primary_key) not in unique:
             differences.append(f"{naming.name(table)}.{table.primary_key} is neither primary key nor unique")
     if differences:
@@ -102,7 +111,7 @@ def _check(connection: Connection, naming: Naming, found: dict[str, Columns]) ->
             f"The warehouse differs from the contract: {'; '.join(differences)}. Nothing was loaded. Alter these tables, "
             f"or load into another schema (setting warehouse_schema)."
         )
-    names = {naming.table(table).as_string(connection): naming.name(table) for table in STAR_TABLES.values()}
+    names = {naming.table(table).as_string(connection): naming.name(table) for table in tables}
     rows = connection.execute(
         "select t, p from unnest(%s::text[]) with ordinality n(t, i) cross join unnest(%s::text[]) with ordinality m(p, j) "
         "where not has_table_privilege(t, p) order by i, j",
@@ -155,8 +164,8 @@ def _unique_columns(connection: Connection, schema: str) -> set[tuple[str, str]]
     return {(table, column) for table, column in rows}
 
 
-def _pending(connection: Connection, naming: Naming) -> list[Migration]:
-    """Return the migrations to be applied.
+def pending_migrations(connection: Connection, naming: Naming) -> list[Migration]:
+    """Return the migrations of the platform's own tables that are still to be applied.
 
     Raises
     ------
@@ -179,7 +188,7 @@ def _pending(connection: Connection, naming: Naming) -> list[Migration]:
 def _migrate(connection: Connection, naming: Naming) -> None:
     _ensure_schema(connection, naming.ledger)
     connection.execute(create_list_of_migrations(naming))
-    for migration in _pending(connection, naming):
+    for migration in pending_migrations(connection, naming):
         for statement in migration.statements:
             connection.execute(statement)
         connection.execute(

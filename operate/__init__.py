@@ -1,0 +1,1 @@
+"""Commands for a deployed platform, local or in AWS."""

@@ -1,0 +1,1 @@
+"""The checks: each looks at one thing, changes nothing, and yields what it found."""
