@@ -17,7 +17,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit synth deploy doctor golden dictionary warehouse-script rds-authorities cost lock clean
+.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit synth deploy doctor doctor-table golden dictionary warehouse-script rds-authorities cost lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -124,6 +124,9 @@ rds-authorities: setup ## write lambdas/rds_authorities.pem: the certificate aut
 
 cost: setup ## write docs/cost.md; or print the bill of another traffic (ARGUMENTS="--batches 60 --rows 500", ENV=prod)
 	$(PY) -m tools.cost $(if $(filter command line,$(origin ENV)),--env $(ENV)) $(ARGUMENTS) $(if $(ARGUMENTS),,> docs/cost.md)
+
+doctor-table: setup ## write the table of findings in docs/deploying.md
+	$(PY) -m operate.doctor.page
 
 lock: setup ## pin what requirements.txt and the functions' requirements ask for
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock
