@@ -62,6 +62,32 @@ Endpoints = Annotated[tuple[Literal["s3", "secretsmanager", "kms", "logs", "lamb
 Tags = Annotated[dict[str, Annotated[str, StringConstraints(max_length=256)]], BeforeValidator(_pairs)]
 
 
+#: What a value looks like, for settings that follow a pattern: a message shows it rather than the pattern.
+EXAMPLES = {
+    "environment": "dev",
+    "account": "111122223333",
+    "region": "eu-west-2",
+    "alarm_email": "you@example.com",
+    "alarm_phone": "+441632960123",
+    "runbooks": "docs/runbooks/",
+    "permissions_boundary": "arn:aws:iam::111122223333:policy/boundary",
+    "vpc_id": "vpc-0123456789abcdef0",
+    "subnet_ids": "subnet-0123456789abcdef0",
+    "security_group_ids": "sg-0123456789abcdef0",
+    "route_table_ids": "rtb-0123456789abcdef0",
+    "source_secret_arn": "arn:aws:secretsmanager:eu-west-2:111122223333:secret:source-AbCdEf",
+    "warehouse_secret_arn": "arn:aws:secretsmanager:eu-west-2:111122223333:secret:warehouse-AbCdEf",
+    "key_arn": "arn:aws:kms:eu-west-2:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
+    "warehouse_schema": "public",
+    "ledger_schema": "etl",
+    "quicksight_principal": "arn:aws:quicksight:eu-west-2:111122223333:user/default/you",
+    "quicksight_readers": "arn:aws:quicksight:eu-west-2:111122223333:group/default/readers",
+    "quicksight_warehouse_host": "warehouse.example.com",
+    "quicksight_vpc_connection": "arn:aws:quicksight:eu-west-2:111122223333:vpcConnection/warehouse",
+    "quicksight_row_level_data_set": "arn:aws:quicksight:eu-west-2:111122223333:dataset/rules",
+}
+
+
 class SettingsError(Exception):
     """The settings in cdk.json or on the command line are not usable."""
 
@@ -353,8 +379,14 @@ def read_settings(context: Mapping[str, Any], environments: Mapping[str, Any]) -
     try:
         return Settings(**{"environment": name, **environments[name], **overrides})
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or name}: {e['msg']}" + (f" (got {e['input']!r})" if e["loc"] else "")
-            for e in error.errors()
-        )
+        problems = "; ".join(_told(problem, name) for problem in error.errors())
         raise SettingsError(f"Settings of environment {name!r} are not usable: {problems}. Mend cdk.json.") from None
+
+
+def _told(problem: Any, environment: str) -> str:
+    """Name the setting, what is allowed, and the value."""
+    place = ".".join(map(str, problem["loc"])) or environment
+    allowed = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "string_pattern_mismatch":
+        allowed = f"does not look like {EXAMPLES[problem['loc'][0]]!r}"
+    return f"{place}: {allowed}" + (f" (got {problem['input']!r})" if problem["loc"] else "")

@@ -97,6 +97,10 @@ class Kind(Enum):
         *(_P, "A secret is not JSON, or a field in it is missing or malformed."),
         "aws secretsmanager put-secret-value --secret-id {secret} --secret-string file://{what}.json",
     )
+    LOGIN_NOT_STORED = (
+        *(_W, "A database was not asked, because its secret holds no usable login yet."),
+        "Deploy, store the login in secret {secret}, and run doctor again.",
+    )
     NOT_REACHED = (
         *(_P, "A database does not answer."),
         "Correct host and port in the secret; let the database's firewall or security group admit who connects; see that "
@@ -262,7 +266,10 @@ class Kind(Enum):
         *(_W, "Your credentials lack a permission that a check needs."),
         "Have {permission} granted to you, or let somebody run doctor who has it.",
     )
-    NOT_CHECKED = (*(_W, "A check could not be made."), "Mend what the other findings name and run doctor again.")
+    NOT_CHECKED = (
+        *(_W, "A check could not be made."),
+        "Mend what other findings name, and run doctor again. If it stays so, look at that service yourself.",
+    )
 
     def __init__(self, level: Level, meaning: str, remedy: str) -> None:
         self.level = level

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from cdk_app.settings import Settings, SettingsError, read_settings
+from cdk_app.settings import EXAMPLES, Settings, SettingsError, read_settings
 
 PROD = {"account": "111122223333", "region": "eu-west-2", "alarm_email": "data@example.com"}
 ENVIRONMENTS = {"dev": {}, "prod": {"glue_workers": 10, **PROD}}
@@ -66,6 +66,24 @@ def test_the_command_line_wins():
 def test_what_is_wrong_is_named(context, problem):
     with pytest.raises(SettingsError, match=problem):
         read_settings(context, ENVIRONMENTS)
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_a_value_that_follows_no_pattern_is_told_with_one_that_does(field):
+    try:
+        read_settings({field: "%?"}, {"dev": {}})
+    except SettingsError as error:
+        assert "should match pattern" not in str(error) and "Value error" not in str(error)
+        assert ("does not look like" in str(error)) == (field in EXAMPLES)
+        assert field == "confirm_destroy" or field in str(error)
+
+
+@pytest.mark.parametrize(("field", "example"), EXAMPLES.items())
+def test_the_examples_are_usable(field, example):
+    given = {"vpc_id", "subnet_ids", "security_group_ids"}
+    network = {name: EXAMPLES[name] for name in given} if field in given | {"route_table_ids"} else {}
+    endpoints = {"vpc_endpoints": "s3"} if field == "route_table_ids" else {}
+    Settings(**{"environment": "dev", **network, **endpoints, field: example})
 
 
 def test_unknown_settings_are_refused():

@@ -438,6 +438,38 @@ def test_synthesis_needs_neither_credentials_nor_network(command, tmp_path):
     assert len(list((tmp_path / "out").glob("totesys-dev-*.template.json"))) == 5
 
 
+def _doctor(platform):
+    """Examine the platform as `make doctor` does; return the exit code and the findings."""
+    command = [sys.executable, "-m", "operate.doctor", "--env", "local", "--home", str(platform.home), "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, json.loads(done.stdout)["findings"]
+
+
+def test_doctor_finds_nothing_wrong_with_a_healthy_platform_and_a_secret_that_was_emptied(platform):
+    code, findings = _doctor(platform)
+    assert [f for f in findings if f["level"] == "problem"] == [] and code == 0
+    assert {f["check"] for f in findings if f["level"] == "ok"} >= {
+        "bootstrap",
+        "stacks",
+        "secrets",
+        "source",
+        "warehouse",
+    }
+    assert "Ledger etl is this lake's." in [f["found"] for f in findings]
+    description = platform.description
+    secrets, name = client(description, "secretsmanager"), description["warehouse_secret"]
+    kept = secrets.get_secret_value(SecretId=name)["SecretString"]
+    secrets.put_secret_value(SecretId=name, SecretString="{}")
+    try:
+        code, findings = _doctor(platform)
+    finally:
+        secrets.put_secret_value(SecretId=name, SecretString=kept)
+    (problem,) = (f for f in findings if f["level"] == "problem")
+    assert code == 1 and problem["kind"] == "SECRET_EMPTY"
+    assert "put-secret-value --secret-id totesys-local/warehouse" in problem["remedy"]
+
+
 def test_the_platform_can_be_stopped_and_started_with_its_data(platform):
     platform.execute("update payment set paid = not paid where payment_id < 10")
     platform.run("down")

@@ -164,7 +164,7 @@ def test_a_source_that_is_not_reached_is_told_without_host_or_login(deployment):
         (_unreachable(deployment), network, Kind.NOT_REACHED_FROM_HERE),
         (login.replace("db_", "no_db_"), {}, Kind.NOT_REACHED),
         (login, {"source_tls": "verify-full"}, Kind.TLS_REFUSED),
-        ("{}", {}, Kind.NOT_CHECKED),
+        ("{}", {}, Kind.LOGIN_NOT_STORED),
     ):
         deployment.store("source", text)
         found = deployment.source(**settings)

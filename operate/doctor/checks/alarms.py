@@ -36,7 +36,7 @@ def check_subscriptions(platform: Platform) -> Iterator[Finding]:
     elif not found and (platform.settings.alarm_email or platform.settings.alarm_phone):
         yield Kind.NOBODY_SUBSCRIBED.found("The topic has no subscription, and the settings name somebody.")
     else:
-        yield fine(f"{confirmed} subscriptions are confirmed.")
+        yield fine(f"All subscriptions are confirmed; there are {confirmed}.")
 
 
 def check_sms(platform: Platform) -> Iterator[Finding]:

@@ -26,7 +26,9 @@ def connected(platform: Platform, what: Database) -> Generator[Finding, None, Co
     try:
         details = read_connection_details(platform.client("secretsmanager"), secret)
     except SecretError:
-        yield Kind.NOT_CHECKED.found(f"The {what} was not asked: secret {secret} holds no usable login.")
+        yield Kind.LOGIN_NOT_STORED.found(
+            f"The {what} was not asked: secret {secret} holds no usable login.", secret=secret
+        )
         return None
     tls = platform.settings.source_tls if what == "source" else platform.settings.warehouse_tls
     names = {"secret": secret, "what": what}
