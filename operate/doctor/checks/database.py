@@ -61,7 +61,7 @@ def _encryption(connection: Connection) -> str:
 def looking(connection: Connection) -> Iterator[Connection]:
     """Open a transaction that cannot change anything and waits for nobody."""
     connection.read_only = True
-    with connection, connection.transaction():
+    with connection.transaction():
         for name, value in (("statement_timeout", "10s"), ("lock_timeout", "2s"), ("TimeZone", "UTC")):
             connection.execute("select set_config(%s, %s, true)", (name, value))
         yield connection

@@ -103,11 +103,14 @@ def _has_endpoint(platform: Platform, service: str, table: str, endpoints: list[
     settings = platform.settings
     if service in settings.vpc_endpoints:
         return service != "s3" or table in settings.route_table_ids
-    return any(
-        endpoint["ServiceName"].endswith(f".{service}")
-        and (endpoint["VpcEndpointType"] == "Interface" or table in endpoint.get("RouteTableIds", []))
-        for endpoint in endpoints
-    )
+    return any(endpoint["ServiceName"].endswith(f".{service}") and _serves(endpoint, table) for endpoint in endpoints)
+
+
+def _serves(endpoint: dict[str, Any], table: str) -> bool:
+    """Tell whether an endpoint is found by the service's own name, or is a route in this table."""
+    if endpoint["VpcEndpointType"] == "Interface":
+        return bool(endpoint.get("PrivateDnsEnabled"))
+    return table in endpoint.get("RouteTableIds", [])
 
 
 def _egress(platform: Platform, ec2: Any) -> Iterator[Finding]:

@@ -36,9 +36,9 @@ def _table(*routes, subnet=None, number="rtb-00000001"):
 PRIVATE = (_table(LOCAL, NAT),)
 
 
-def _endpoint(service, kind="Interface", tables=()):
+def _endpoint(service, kind="Interface", tables=(), dns=True):
     name = f"com.amazonaws.{REGION}.{service}"
-    return {"ServiceName": name, "VpcEndpointType": kind, "RouteTableIds": list(tables)}
+    return {"ServiceName": name, "VpcEndpointType": kind, "RouteTableIds": list(tables), "PrivateDnsEnabled": dns}
 
 
 def _network(*, zones="ab", vpc=VPC, tables=PRIVATE, endpoints=(), egress=(ALL_OUT,), dns=True, group_vpc=VPC):
@@ -77,6 +77,10 @@ THREE = tuple(map(_endpoint, ("s3", "secretsmanager", "lambda")))
         (_network(tables=[_table(LOCAL)], endpoints=THREE), {}, []),
         (_network(tables=[_table(LOCAL)], endpoints=THREE[1:]), {}, [Kind.NO_ROUTE]),
         (_network(tables=[_table(LOCAL)], endpoints=THREE, dns=False), {}, [Kind.NO_DNS]),
+        (
+            _network(tables=[_table(LOCAL)], endpoints=[*THREE[1:], _endpoint("s3", dns=False)]),
+            *({}, [Kind.NO_ROUTE]),
+        ),
         (_network(dns=False), {}, []),
         (
             _network(tables=[_table(LOCAL)], endpoints=[*THREE[1:], _endpoint("s3", "Gateway", ["rtb-00000001"])]),
