@@ -107,8 +107,13 @@ def cdk_command() -> list[str]:
     return [str(supported_node()), str(script)]
 
 
-def install_packages() -> None:
-    """Install what package-lock.json pins, the CDK CLI and a browser, with the npm of the machine's or the wheel's Node.
+def install_packages(directory: Path = ROOT) -> None:
+    """Install what a package-lock.json pins, with the wheel's npm and the machine's or the wheel's Node.
+
+    Parameters
+    ----------
+    directory
+        Where the lock is: ours has the CDK CLI and a browser.
 
     Raises
     ------
@@ -117,9 +122,11 @@ def install_packages() -> None:
     """
     npm = wheel_root() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(supported_node()), str(npm), "ci", "--no-audit", "--no-fund", "--cache", str(CACHE / "npm")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ToolMissingError(f"npm ci, which installs the CDK CLI and a browser, failed:\n{done.stderr}")
+        raise ToolMissingError(
+            f"npm ci in {directory}, which installs tools such as the CDK CLI, failed:\n{done.stderr}"
+        )
 
 
 def missing_packages() -> list[str]:
@@ -140,5 +147,7 @@ def prepare() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--print-cdk"]:
         print(*cdk_command())
+    elif sys.argv[1:2] == ["--npm-ci"]:
+        install_packages(Path(sys.argv[2]))
     else:
         prepare()

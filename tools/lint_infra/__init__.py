@@ -1,0 +1,1 @@
+"""What other people's tools find in the templates and the workflows, and why what is found may stay."""
