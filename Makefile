@@ -7,7 +7,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
 ENV    ?= dev
-CDK     = $$($(PY) -m local.servers.tools --print-cdk) --app "$(PY) app.py"
+CLI     = $$($(PY) -m local.servers.tools --print-cdk) --app
+CDK     = $(CLI) "$(PY) app.py"
 CODE   := app.py contracts cdk_app lambdas glue_jobs analytics operate local tools bench tests
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export UV_PYTHON_DOWNLOADS := never
@@ -17,7 +18,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit synth deploy doctor doctor-table golden dictionary warehouse-script rds-authorities cost lock clean
+.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit lint-infra audit synth diff diff-comment deploy github-role doctor doctor-table golden dictionary warehouse-script rds-authorities cost lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -100,8 +101,28 @@ bench-load: setup ## the load against psql's \copy into an identical table (ROWS
 	$(VENV)/bin/uv pip install --quiet --python .cache/dlt/bin/python -r $<
 	touch $@
 
+.cache/linters/.ready: tools/lint_infra/requirements.lock tools/lint_infra/package-lock.json
+	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) .cache/linters
+	$(VENV)/bin/uv pip install --quiet --python .cache/linters/bin/python --require-hashes -r tools/lint_infra/requirements.lock
+	cp tools/lint_infra/package.json tools/lint_infra/package-lock.json .cache/linters
+	$(PY) -m local.servers.tools --npm-ci .cache/linters
+	touch $@
+
+lint-infra: setup .cache/linters/.ready ## lint templates, state machine and workflows: cfn-lint, asl-validator, cdk-nag, checkov, zizmor
+	$(PY) -m tools.lint_infra
+
+audit: setup .cache/linters/.ready ## look for known vulnerabilities in everything that is pinned; needs the package index itself
+	$(PY) -m tools.audit
+
 synth: setup ## synthesise the templates, without credentials or network (ENV=dev)
 	$(CDK) synth --quiet --context env=$(ENV)
+
+diff: setup ## what a deployment would change in AWS; writes build/diff-dev.txt (ENV=dev)
+	mkdir -p build
+	$(CDK) diff --method template --no-color --context env=$(ENV) $(CDK_ARGUMENTS) 2>&1 | tee build/diff-$(ENV).txt
+
+diff-comment: setup ## show what make diff has written in a comment on a pull request: GitHub Actions calls it (ENV=dev)
+	$(PY) -m tools.pull_request_comment $(ENV) build/diff-$(ENV).txt
 
 doctor: setup ## look at all that a deployment needs, and say what is wrong and what to do (ENV=dev, HOME_DIR=.local, JSON=1)
 	@$(PY) -m operate.doctor --env $(ENV) $(if $(HOME_DIR),--home $(HOME_DIR)) $(if $(JSON),--json)
@@ -109,6 +130,9 @@ doctor: setup ## look at all that a deployment needs, and say what is wrong and 
 deploy: setup ## deploy every stack to AWS (ENV=dev); SKIP_DOCTOR=1: without a look at the settings first
 	$(if $(SKIP_DOCTOR),,@$(PY) -m operate.doctor --env $(ENV) --before-deploy)
 	$(CDK) deploy --all --context env=$(ENV) $(CDK_ARGUMENTS)
+
+github-role: setup ## deploy the roles of GitHub Actions, once, as an administrator (REPOSITORY=owner/name ENV=dev PROVIDER=arn)
+	$(CLI) "$(PY) -m cdk_app.github_app" deploy --context env=$(ENV) --context repository=$(REPOSITORY) --context provider_arn=$(PROVIDER) $(CDK_ARGUMENTS)
 
 golden: setup ## keep documents of the current format as a run writes them: after FORMAT was raised, before it is released
 	WRITE_GOLDEN=1 $(PY) -m pytest -q tests/spark/test_golden_documents.py
@@ -130,6 +154,7 @@ doctor-table: setup ## write the table of findings in docs/deploying.md
 
 lock: setup ## pin what requirements.txt and the functions' requirements ask for
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock
+	cd tools/lint_infra && ../../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock
 	for name in extract load notify; do (cd lambdas/$$name && ../../$(VENV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.14 \
 	  --python-platform aarch64-manylinux_2_28 --no-header --no-annotate requirements.txt -o requirements.lock); done
 
