@@ -52,13 +52,11 @@ def table(findings: list[Finding], left: list[Finding], known: Counter[str]) -> 
         Findings by tool that the code itself acknowledges.
     """
     found, open_ = Counter(f.tool for f in findings), Counter(f.tool for f in left)
-    rows = [
-        (tool, found[tool] + known[tool], found[tool] + known[tool] - open_[tool], open_[tool])
-        for tool in dict.fromkeys((*TOOLS, *found))
-    ]
-    total = ("all", *(sum(row[column] for row in rows) for column in (1, 2, 3)))
+    counts = {tool: (found[tool] + known[tool], open_[tool]) for tool in dict.fromkeys((*TOOLS, *found))}
+    counts["all"] = (found.total() + known.total(), open_.total())
     head = f"{'tool':16}{'findings':>10}{'reasoned':>10}{'unreasoned':>12}"
-    return "\n".join((head, *(f"{name:16}{a:>10}{b:>10}{c:>12}" for name, a, b, c in (*rows, total))))
+    lines = (f"{tool:16}{each:>10}{each - rest:>10}{rest:>12}" for tool, (each, rest) in counts.items())
+    return "\n".join((head, *lines))
 
 
 def _synthesised(scratch: Path) -> dict[str, Path]:
