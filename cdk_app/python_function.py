@@ -97,10 +97,10 @@ class PythonFunction(Construct):
 
     def tell_failures_to(self, other: "PythonFunction", *, attempts: int, age: cdk.Duration) -> None:
         """Have another function told of asynchronous invocations that failed; the parameters as in `keep_failed_events`."""
-        self._on_failure(other.arn, attempts, age)
+        self._on_failure(other.arn, attempts, age).node.add_dependency(other.function)
         allow(self.role, ["lambda:InvokeFunction"], [other.arn])
 
-    def _on_failure(self, destination: str, attempts: int, age: cdk.Duration) -> None:
+    def _on_failure(self, destination: str, attempts: int, age: cdk.Duration) -> lambda_.CfnEventInvokeConfig:
         config = lambda_.CfnEventInvokeConfig(
             self,
             "EventInvokeConfig",
@@ -113,6 +113,7 @@ class PythonFunction(Construct):
             ),
         )
         config.node.add_dependency(self.role)  # AWS checks that the role may send there
+        return config
 
     def bucket(self, name: str, key: str = "") -> str:
         """Return the ARN of one of the platform's buckets, or of the objects `key` in it."""

@@ -156,7 +156,7 @@ class Settings(BaseModel):
     part_megabytes, compress_parts
         CSV in a part, and whether parts are gzip files.
     enforce_tls
-        Whether buckets and topic refuse plain HTTP. Off only where AWS is an emulator.
+        Whether buckets, topic and queue refuse plain HTTP. Off only where AWS is an emulator.
     lambda_wheels
         Whether function bundles carry their dependencies. Off only where the emulator's Python has them.
     keep_data
