@@ -219,9 +219,11 @@ def test_functions_are_told_the_settings(prod, synthesise):
 
     plain = variables(prod)
     assert plain["load"]["LEDGER_SCHEMA"] == "" and plain["extract"]["GIVE_WAY_SECONDS"] == "2"
-    chosen = variables(synthesise(ledger_schema="books", give_way_seconds="7", warehouse_schema="star"))
+    assert plain["load"]["LOAD_SECONDS"] == "780"
+    settings = {"ledger_schema": "books", "give_way_seconds": "7", "load_seconds": "20", "warehouse_schema": "star"}
+    chosen = variables(synthesise(**settings))
     assert chosen["load"]["LEDGER_SCHEMA"] == "books" and chosen["load"]["WAREHOUSE_SCHEMA"] == "star"
-    assert chosen["extract"]["GIVE_WAY_SECONDS"] == "7"
+    assert (chosen["extract"]["GIVE_WAY_SECONDS"], chosen["load"]["LOAD_SECONDS"]) == ("7", "20")
 
 
 def test_the_extraction_reads_manifests_and_publications_and_no_data(prod):
