@@ -96,7 +96,7 @@ def test_a_subnet_without_a_route_to_s3_is_told(error, is_route):
     s3 = FakeS3()
     s3.list_objects_v2 = lambda **_: (_ for _ in ()).throw(error(endpoint_url="https://s3"))
     with pytest.raises(StorageError) as told:
-        Bucket(s3, "b").newest(MANIFEST_PREFIX)
+        Bucket(s3, "b").keys_after(MANIFEST_PREFIX, 0)
     assert ("a NAT gateway, or s3 in vpc_endpoints" in str(told.value)) is is_route
 
 
