@@ -5,7 +5,7 @@ import sys
 import threading
 from importlib import metadata
 
-from local.emulator import athena, cloudformation, cloudwatch, glue, iam, roles, s3
+from local.emulator import athena, cloudformation, cloudwatch, functions, glue, iam, roles, s3
 from local.emulator.scheduler import service as scheduler
 
 VERSION = "1.5.33"
@@ -23,6 +23,7 @@ def main() -> None:
     athena.install()
     cloudformation.install()
     cloudwatch.install()
+    functions.install()
     glue.install()
     iam.install()
     roles.install()

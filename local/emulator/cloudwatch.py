@@ -1,8 +1,7 @@
 """What the emulator's CloudWatch lacks: metrics in logs, those of machines and queues, alarms by dimension, and their events.
 
-It counts the errors of those invocations only for which somebody waits. It takes all data of a metric's name together, whatever
-they measure, looks at a missing datum as at none, and keeps a change of an alarm's state to itself, where AWS hands it to
-EventBridge.
+It takes all data of a metric's name together, whatever they measure, looks at a missing datum as at none, and keeps a change of
+an alarm's state to itself, where AWS hands it to EventBridge.
 """
 
 import json
@@ -32,9 +31,7 @@ def install() -> None:
     """Read metrics out of logs, evaluate alarms as AWS does, and hand their changes to EventBridge."""
     import ministack.services.cloudwatch as service
     import ministack.services.cloudwatch_logs as logs
-    import ministack.services.lambda_svc as functions
 
-    _count_every_invocation(functions)
     plain_append, plain_dispatch = logs._append_log_events, service._dispatch_alarm_actions
 
     def append(stream: dict[str, Any], events: list[dict[str, Any]]) -> None:
@@ -51,27 +48,6 @@ def install() -> None:
     service._dispatch_alarm_actions = dispatch
     service._evaluate_alarm = _evaluate
     threading.Thread(target=_watch, daemon=True, name="alarms").start()
-
-
-def _count_every_invocation(functions: Any) -> None:
-    """Count invocations and errors where functions are executed, whoever invoked them, and nowhere else."""
-    plain, emit = functions._execute_function, functions._emit_lambda_metrics
-
-    def execute(func: dict[str, Any], event: Any, *arguments: Any, **named: Any) -> Any:
-        config = func.get("config") or func
-        if functions._function_config_scope_mismatch(config):
-            return plain(func, event, *arguments, **named)  # comes back here, in the function's account
-        began = time.time()
-        result = plain(func, event, *arguments, **named)
-        if not result.get("throttle"):
-            emit(config["FunctionName"], (time.time() - began) * 1000, bool(result.get("error")), False)
-        return result
-
-    def throttled(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
-        if throttle:
-            emit(name, duration_ms, error, throttle)
-
-    functions._execute_function, functions._emit_lambda_metrics = execute, throttled
 
 
 def embedded_metrics(line: str) -> Iterator[tuple[str, str, dict[str, str], float]]:

@@ -22,6 +22,14 @@ class Topic:
         self.cloudwatch, self.sqs = client(description, "cloudwatch"), client(description, "sqs")
         self.url = self.sqs.create_queue(QueueName="people")["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.sqs.set_queue_attributes(QueueUrl=self.url, Attributes={"Policy": policy})
         client(description, "sns").subscribe(TopicArn=description["topic"], Protocol="sqs", Endpoint=arn)
 
     def messages(self, *, at_least=1, seconds=SOON):

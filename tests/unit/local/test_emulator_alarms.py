@@ -1,10 +1,11 @@
-"""The local CloudWatch: metrics in logs, and the state of an alarm."""
+"""The local CloudWatch: metrics in logs, and the state of an alarm; and what a failed function reports."""
 
 import json
 
 import pytest
 
 from local.emulator.cloudwatch import embedded_metrics, state_of
+from local.emulator.functions import report
 
 NOW = 1_000_000.0
 FAILED = {
@@ -53,3 +54,9 @@ def test_a_line_of_a_log_says_what_was_measured():
 @pytest.mark.parametrize("line", ['{"level": "INFO"}', '"_aws" no JSON', '{"_aws": {}}', '{"_aws": 1}'])
 def test_other_lines_say_nothing(line):
     assert [*embedded_metrics(line)] == []
+
+
+@pytest.mark.parametrize("body", ['{"errorType": "E"}', b'{"errorType": "E"}', {"errorType": "E"}])
+def test_what_a_failed_function_reports_is_an_object(body):
+    assert report(body) == {"errorType": "E"}
+    assert report("no JSON") == "no JSON" and report(None) is None
