@@ -5,7 +5,7 @@ import json
 import pytest
 
 from local.emulator.cloudwatch import embedded_metrics, state_of
-from local.emulator.functions import report
+from local.emulator.functions import with_name
 
 NOW = 1_000_000.0
 FAILED = {
@@ -56,7 +56,24 @@ def test_other_lines_say_nothing(line):
     assert [*embedded_metrics(line)] == []
 
 
-@pytest.mark.parametrize("body", ['{"errorType": "E"}', b'{"errorType": "E"}', {"errorType": "E"}])
-def test_what_a_failed_function_reports_is_an_object(body):
-    assert report(body) == {"errorType": "E"}
-    assert report("no JSON") == "no JSON" and report(None) is None
+def test_an_error_of_a_handler_has_the_name_of_its_class():
+    body = {"errorMessage": "The source (x) refused\nit.", "errorType": "Runtime.HandlerError"}
+    log = "Traceback (most recent call last):\n  File …\nlambdas.errors.LoginRefusedError: The source (x) refused\nit."
+    assert with_name({"body": body, "error": True, "log": log})["body"]["errorType"] == "LoginRefusedError"
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {
+            "body": {"errorMessage": "Worker process died", "errorType": "Runtime.HandlerError"},
+            "error": True,
+            "log": "x",
+        },
+        {"body": {"errorMessage": "no", "errorType": "Sandbox.Timedout"}, "error": True, "log": "E: no"},
+        {"body": {"batch": 1}},
+        {"body": None, "log": None},
+    ],
+)
+def test_other_ends_stay_as_they_are(result):
+    assert with_name(result) == result
