@@ -180,12 +180,13 @@ def test_what_was_staged_of_another_publication_or_for_other_columns_is_begun_an
     assert run.load(LoadSettings(), lambda: next(remaining)).more
     assert pipeline.warehouse("select row_groups, rows from etl.staged_file") == [(1, 2)]
     with psycopg.connect(pipeline.warehouse_url) as connection:
-        connection.execute("alter table dim_currency alter currency_code type text")
+        connection.execute("alter table dim_currency alter currency_name type text")
     remaining = iter([900] * 3 + [30] * 9)
     assert run.load(LoadSettings(), lambda: next(remaining)).more
     assert pipeline.warehouse("select row_groups, rows from etl.staged_file") == [(1, 2)]
-    assert pipeline.warehouse("select array_agg(currency_code order by currency_id) from etl.staged_dim_currency") == [
-        (["EUR", "USD"],)
+    assert pipeline.warehouse("select currency_name, pg_typeof(currency_name)::text from etl.staged_dim_currency") == [
+        ("Euro", "text"),
+        ("Dollar", "text"),
     ]
     with psycopg.connect(pipeline.warehouse_url) as connection:
         connection.execute("delete from etl.staged_file")  # as the runbook says
