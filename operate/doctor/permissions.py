@@ -39,7 +39,7 @@ _DENIED = {
 }
 _NOT_FOUND = {
     *("404", "NoSuchBucket", "NotFound", "NotFoundException", "ParameterNotFound", "EntityNotFoundException"),
-    *("ResourceNotFoundException", "ValidationError"),
+    "ResourceNotFoundException",
 }
 
 
@@ -54,5 +54,5 @@ def denied(error: ClientError) -> str:
 
 
 def is_not_found(error: ClientError) -> bool:
-    """Tell whether what was asked for does not exist; `DescribeStacks` says so as a validation error."""
+    """Tell whether what was asked for does not exist."""
     return code(error) in _NOT_FOUND

@@ -15,7 +15,7 @@ Database = Literal["source", "warehouse"]
 STACKS = ("storage", "catalog", "pipeline", "alerting", "analytics")
 #: Its buckets. A test compares these names, and all below, with the templates.
 BUCKETS = ("access-logs", "ingestion", "processed", "athena-results")
-_CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2})
 
 
 class Aws:

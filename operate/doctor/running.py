@@ -18,7 +18,7 @@ from operate.doctor.platform import Platform
 
 Check = Callable[[Platform], Iterator[Finding]]
 #: Seconds after which a check that has not ended is given up.
-LIMIT_SECONDS = 40
+LIMIT_SECONDS = 60
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from cdk_app.settings import Settings
@@ -34,16 +35,11 @@ def texts(findings: Iterable[Finding]) -> str:
 
 
 def stacks(*names: str, state: str = "UPDATE_COMPLETE") -> Any:
-    """The answer of DescribeStacks where these stacks are there."""
-    from tests.support.aws import Refused
-
-    def answer(asked: dict[str, Any]) -> Any:
-        name = asked["StackName"]
-        if name.removeprefix("totesys-dev-") not in names:
-            return Refused("ValidationError")
-        return {"Stacks": [{"StackName": name, "StackStatus": state, "CreationTime": 0}]}
-
-    return answer
+    """The answer of DescribeStacks where these stacks are there, and one of somebody else."""
+    found = [*(f"totesys-dev-{name}" for name in names), "another"]
+    return {
+        "Stacks": [{"StackName": name, "StackStatus": state, "CreationTime": datetime(2024, 1, 1)} for name in found]
+    }
 
 
 def secret(**changes: Any) -> dict[str, Any]:

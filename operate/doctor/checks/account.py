@@ -48,7 +48,7 @@ def check_bootstrap(platform: Platform) -> Iterator[Finding]:
             f"Account {platform.account} has no bootstrap stack in {platform.region}.", **place
         )
         return
-    if version < 0:
+    if version < BOOTSTRAP_VERSION:
         yield Kind.BOOTSTRAP_OLD.found(
             f"The bootstrap stack has version {version}, a deployment needs {BOOTSTRAP_VERSION}.", **place
         )

@@ -18,17 +18,9 @@ _NOT_MADE = {"REVIEW_IN_PROGRESS", "DELETE_COMPLETE"}
 
 def states(platform: Platform) -> dict[str, str]:
     """Return the state of each stack that is there."""
-    formation, found = platform.client("cloudformation"), {}
-    for name in platform.stacks:
-        try:
-            (stack,) = formation.describe_stacks(StackName=name)["Stacks"]
-        except ClientError as error:
-            if not is_not_found(error):
-                raise
-            continue
-        if stack["StackStatus"] not in _NOT_MADE:
-            found[name] = str(stack["StackStatus"])
-    return found
+    pages = platform.client("cloudformation").get_paginator("describe_stacks").paginate()
+    found = {stack["StackName"]: str(stack["StackStatus"]) for page in pages for stack in page["Stacks"]}
+    return {name: found[name] for name in platform.stacks if found.get(name, "DELETE_COMPLETE") not in _NOT_MADE}
 
 
 def is_deployed(platform: Platform, stack: str) -> bool:

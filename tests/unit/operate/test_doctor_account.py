@@ -83,7 +83,7 @@ def test_the_bootstrap_stack(answer, expected):
     ("names", "state", "expected"),
     [
         (STACKS, "CREATE_COMPLETE", []),
-        ((), "", []),
+        ((), "CREATE_COMPLETE", []),
         (STACKS, "REVIEW_IN_PROGRESS", []),
         (("storage", "catalog"), "UPDATE_COMPLETE", [Kind.STACKS_MISSING]),
         (STACKS, "ROLLBACK_COMPLETE", [Kind.STACK_FAILED] * 5),
