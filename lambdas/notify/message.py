@@ -109,7 +109,7 @@ def _recovered(settings: NotifySettings, telling: Telling) -> Message:
     )
     about = f"{settings.deployment} {subject} recovered: {said}"
     mail = f"{about}. It began at {_time(telling.incident.since)}. Nothing need be done."
-    return Message(_cut(about, SUBJECT_CHARACTERS), f"{mail} {_next(telling)}", f"{about}.")
+    return Message(_cut(about, SUBJECT_CHARACTERS), f"{mail} Next message: {_next(telling)}", f"{about}.")
 
 
 def _cause(happening: Failure | AlarmChange, subject: Subject) -> Cause:
@@ -137,7 +137,7 @@ def _next(telling: Telling) -> str:
     if telling.is_last:
         return "This is the last message about it for a day, whatever happens: look at it."
     if telling.kind is Kind.RECOVERED:
-        return "None, unless it fails again."
+        return "when it fails again."
     return f"In {REMIND.seconds // 3600} hours if it goes on, when the cause is another one, and once when it is over."
 
 
