@@ -120,8 +120,8 @@ def test_a_secret_that_exists_is_used_and_its_key_for_it_only(synthesise):
         }
 
 
-def test_without_one_an_empty_secret_is_made_and_no_key_may_be_used(prod):
-    pipeline = prod["pipeline"]
+def test_without_one_an_empty_secret_is_made_and_no_key_may_be_used(synthesise):
+    pipeline = synthesise(env="dev", alarm_email="a@example.com")["pipeline"]
     for item in _found(pipeline, "AWS::SecretsManager::Secret"):
         assert item["GenerateSecretString"]["SecretStringTemplate"] == "{}"
         assert item["GenerateSecretString"]["GenerateStringKey"] == "unset"
