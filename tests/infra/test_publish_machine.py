@@ -73,13 +73,13 @@ def test_without_a_pending_batch_no_job_runs_and_publications_are_loaded(run):
 def test_g3_a_load_that_has_more_to_do_is_called_again_and_then_the_way_goes_on(run):
     further = {**LOADED, "loaded": [], "more": True, "keys_wanted": ["payment"], "wanted": 1}
     walk = run(Load=[further, further, {**LOADED, "more": False}])
-    assert walk.tasks == ["CheckPending", "Transform", "Load", "Load", "Load"] and walk.failure is None
+    assert walk.tasks == ["CheckPending", "LookForARun", "Transform", "Load", "Load", "Load"] and walk.failure is None
     assert walk.parameters("Load") == [walk.parameters("Load")[0]] * 3
 
 
 def test_g3_a_load_that_fails_on_the_way_is_not_called_for_ever(run):
     walk = run(Load=[{**LOADED, "more": True}, Failure("PublicationTooLargeError", "{}")])
-    assert walk.tasks == ["CheckPending", "Transform", "Load", "Load", "Notify"]
+    assert walk.tasks == ["CheckPending", "LookForARun", "Transform", "Load", "Load", "Notify"]
 
 
 def test_the_bill_counts_each_state_of_an_execution(machine):
@@ -96,9 +96,9 @@ def test_g6_key_lists_are_asked_for_when_the_lake_shows_keys_that_the_source_has
 
 
 def test_while_nobody_has_filled_the_warehouse_s_secret_the_machine_ends_well(run):
-    waiting = LoadAnswer((), 0, False, 60.0, 0, (), 0, reason="waiting for the secret: Secret s is not filled yet.")
+    waiting = LoadAnswer((), 0, False, 60.0, 0, (), 0, False, reason="waiting for the secret: Secret s is not filled yet.")
     walk = run(Load=plain(waiting))
-    assert walk.tasks == ["CheckPending", "Transform", "Load"] and walk.failure is None
+    assert walk.tasks == ["CheckPending", "LookForARun", "Transform", "Load"] and walk.failure is None
     assert "waiting for the secret" in walk.output["load"]["result"]["reason"]
 
 
@@ -291,7 +291,8 @@ def test_a_notify_function_that_fails_leaves_the_topic_and_hides_no_error(run, f
 def test_what_is_tried_again_waits_longer_each_time_up_to_a_bound_and_by_chance(machine):
     retries = {name: state["Retry"] for name, state in machine["States"].items() if "Retry" in state}
     assert retries.keys() == {name for name, state in machine["States"].items() if state["Type"] == "Task"} - {
-        "NotifyTopic"
+        "NotifyTopic",  # the last word
+        "LookForARun",  # the job is started where its runs cannot be told
     }
     for retry in (retry for found in retries.values() for retry in found):
         assert retry["JitterStrategy"] == "FULL" and retry["BackoffRate"] > 1

@@ -38,7 +38,8 @@ def only(resources):
 @pytest.fixture
 def pattern(prod):
     """The deployed rule's pattern; the bucket it names is another stack's."""
-    found = only(prod["pipeline"].find_resources("AWS::Events::Rule"))["EventPattern"]
+    named = {"Properties": {"Name": "totesys-prod-batch-committed"}}
+    found = only(prod["pipeline"].find_resources("AWS::Events::Rule", named))["EventPattern"]
     (bucket,) = found["detail"]["bucket"]["name"]
     assert "Ingestion" in bucket["Fn::ImportValue"]
     return {**found, "detail": {**found["detail"], "bucket": {"name": [INGESTION]}}}
@@ -110,6 +111,7 @@ def test_the_extract_function_refuses_what_a_schedule_without_an_input_would_pas
 PENDING = {"batches": 12, "published": 11, "untransformed": 1, "full_pending": False}
 GOOD = {
     "CheckPending": PENDING,
+    "LookForARun": {"JobRuns": []},
     "Transform": {"JobRunState": "SUCCEEDED"},
     "Load": {"loaded": [12], "last": 12, "keys_wanted": [], "wanted": 0},
     "LoadWhatIsPublished": {"loaded": [], "last": 11, "keys_wanted": [], "wanted": 0},
@@ -134,7 +136,7 @@ def run(request, machine):
 @pytest.mark.parametrize("event", ["s3-manifest-created", "scheduler-recover"])
 def test_the_state_machine_moves_a_batch_for_the_rule_and_for_the_recovery_schedule(run, event):
     walk = run(EVENTS[event])
-    assert walk.tasks == ["CheckPending", "Transform", "Load"] and walk.failure is None
+    assert walk.tasks == ["CheckPending", "LookForARun", "Transform", "Load"] and walk.failure is None
 
 
 def test_the_state_machine_maintains_the_lake_for_the_weekly_schedule(run):

@@ -62,6 +62,7 @@ def test_an_import_in_the_wrong_direction_is_told(tmp_path, file, line, broken):
         "lambdas",
         "glue_jobs",
         "analytics",
+        "operate",
         "cdk_app",
         "local",
         "tools",
