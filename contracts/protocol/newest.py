@@ -1,4 +1,4 @@
-"""The newest number under a prefix, found with three requests whatever the number.
+"""The newest number under a prefix, found with two requests whatever the number.
 
 S3 only lists forwards. So who commits a document notes its number in one small object, the *hint*, and who searches lists from
 there. The hint is never trusted: it only says where the list begins. Where it is lost, damaged, too high or not allowed to be

@@ -228,6 +228,15 @@ def test_functions_are_told_the_settings(prod, synthesise):
     assert (chosen["extract"]["GIVE_WAY_SECONDS"], chosen["load"]["LOAD_SECONDS"]) == ("7", "20")
 
 
+@pytest.mark.parametrize("role", ["Extract", "Load"])
+def test_functions_may_read_the_hints_of_both_buckets(prod, role):
+    """Without it nothing would fail: each search would only list as often as before there were hints."""
+    (policy,) = (p for name, p in _resources(prod, "AWS::IAM::Policy").items() if f"/{role}Role" in name)
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    read = " ".join(json.dumps(s["Resource"]) for s in statements if "s3:GetObject" in s["Action"])
+    assert set(re.findall(r"totesys-prod-(\w+)-111111111111-eu-west-2/newest/\*", read)) == {"ingestion", "processed"}
+
+
 def test_the_extraction_reads_manifests_and_publications_and_no_data(prod):
     (policy,) = (p for name, p in _resources(prod, "AWS::IAM::Policy").items() if "/ExtractRole" in name)
     statements = policy["Properties"]["PolicyDocument"]["Statement"]
