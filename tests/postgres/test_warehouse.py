@@ -212,12 +212,9 @@ def test_the_pending_check_looks_at_s3_only(pipeline, lake):
     pipeline.servers.client("secretsmanager").put_secret_value(
         SecretId=pipeline.secrets["warehouse"], SecretString="{}"
     )
-    assert pipeline.load({"step": "check_pending"}) == {
-        "batches": 2,
-        "published": 1,
-        "untransformed": 1,
-        "full_pending": False,
-    }
+    answer = pipeline.load({"step": "check_pending"})
+    assert answer.pop("waits_seconds") > 0
+    assert answer == {"batches": 2, "published": 1, "untransformed": 1, "full_pending": False}
 
 
 def test_nothing_is_begun_when_the_time_runs_out(pipeline, lake):
