@@ -34,8 +34,8 @@ LOAD = Requests(lists=6, gets=29, puts=2)
 
 # Walked: tests/infra/test_publish_machine.py
 #: State transitions of an execution that finds nothing pending, and of one that publishes.
-IDLE_TRANSITIONS = 6
-TRANSITIONS = 9
+IDLE_TRANSITIONS = 7
+TRANSITIONS = 10
 
 # Counted in what the simulator writes in a year: tests/infra/test_cost.py
 #: Intervals of five minutes, a day, in which something changes, and rows that change.
