@@ -18,7 +18,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit lint-infra audit synth diff diff-comment deploy github-role doctor doctor-table golden dictionary warehouse-script rds-authorities cost lock clean
+.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit lint-infra audit synth diff diff-comment deploy destroy adopted baselines github-role doctor doctor-table golden dictionary warehouse-script rds-authorities cost lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -133,6 +133,15 @@ deploy: setup ## deploy every stack to AWS (ENV=dev); SKIP_DOCTOR=1: without a l
 
 github-role: setup ## deploy the roles of GitHub Actions, once, as an administrator (REPOSITORY=owner/name ENV=dev PROVIDER=arn)
 	$(CLI) "$(PY) -m cdk_app.github_app" deploy --context env=$(ENV) --context repository=$(REPOSITORY) --context provider_arn=$(PROVIDER) $(CDK_ARGUMENTS)
+
+destroy: setup ## delete a deployment with its data, after asking (ENV=dev); STACKS=1: the stacks alone, where data is kept
+	$(PY) -m operate destroy --env $(ENV) --cdk "$$($(PY) -m local.servers.tools --print-cdk)" $(if $(STACKS),--stacks) $(if $(YES),--yes $(YES))
+
+adopted: setup ## print the settings by which the next deployment takes over what an earlier one has left (ENV=prod)
+	@$(PY) -m operate adopted --env $(ENV)
+
+baselines: setup ## write tests/infra/baselines: the templates of dev and prod, to be read in a review
+	WRITE_BASELINES=1 $(PY) -m pytest -q tests/infra/test_baselines.py
 
 golden: setup ## keep documents of the current format as a run writes them: after FORMAT was raised, before it is released
 	WRITE_GOLDEN=1 $(PY) -m pytest -q tests/spark/test_golden_documents.py

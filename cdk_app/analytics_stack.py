@@ -44,7 +44,7 @@ class AnalyticsStack(cdk.Stack):
             "Workgroup",
             name=self.workgroup,
             description="Queries on the totesys lake",
-            recursive_delete_option=not settings.keep_data,
+            recursive_delete_option=True,  # it is no data, and a workgroup in which a query ran could not be deleted else
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,
@@ -55,7 +55,8 @@ class AnalyticsStack(cdk.Stack):
                 result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
                     output_location=f"s3://{storage.results.bucket_name}/",
                     encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
-                        encryption_option="SSE_S3"
+                        encryption_option="SSE_KMS" if storage.data_key else "SSE_S3",
+                        kms_key=storage.data_key.key_arn if storage.data_key else None,
                     ),
                 ),
             ),

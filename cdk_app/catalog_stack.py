@@ -8,6 +8,7 @@ from constructs import Construct
 
 from analytics.sync_history import DOCUMENTS, DocumentTable
 from analytics.views import CatalogView, catalog_views
+from cdk_app.removal import removal
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
 from contracts.protocol.catalog import location
@@ -24,6 +25,8 @@ class CatalogStack(cdk.Stack):
     The job creates and evolves the lake's Iceberg tables, because an update by CloudFormation breaks
     them; views, the raw tables and the documents' tables are CloudFormation's. Columns of raw tables are
     text, as the CSV has them, and their partitions are projected from ``extracted_date``.
+
+    Where data is kept, the lake's database survives the deletion of the stack. The raw one does not: all in it is made again.
     """
 
     def __init__(
@@ -31,16 +34,7 @@ class CatalogStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, construct_id, description="totesys: Glue Data Catalog", **kwargs)
         self._bucket = storage.ingestion.bucket_name
-        lake = glue.CfnDatabase(
-            self,
-            "Lake",
-            catalog_id=self.account,
-            database_input=glue.CfnDatabase.DatabaseInputProperty(
-                name=settings.database,
-                description="Star schemas of totesys, Iceberg tables",
-                location_uri=location(storage.processed.bucket_name),
-            ),
-        )
+        lake = None if settings.adopt else self._lake(settings, location(storage.processed.bucket_name))
         raw = glue.CfnDatabase(
             self,
             "Raw",
@@ -59,10 +53,23 @@ class CatalogStack(cdk.Stack):
             shown.add_resource_dependency(raw)
         for view in catalog_views(settings.database, settings.raw_database):
             made = self._view(view)
-            for owner in (lake, raw):
+            for owner in filter(None, (lake, raw)):
                 made.add_resource_dependency(owner)
         cdk.CfnOutput(self, "Database", value=settings.database)
         cdk.CfnOutput(self, "RawDatabase", value=settings.raw_database)
+
+    def _lake(self, settings: Settings, place: str) -> glue.CfnDatabase:
+        """Make the lake's database, which holds the pointers to its tables: without them their files are no tables."""
+        lake = glue.CfnDatabase(
+            self,
+            "Lake",
+            catalog_id=self.account,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(
+                name=settings.database, description="Star schemas of totesys, Iceberg tables", location_uri=place
+            ),
+        )
+        lake.apply_removal_policy(removal(settings))
+        return lake
 
     def _documents(self, documents: DocumentTable, database: str, bucket: str) -> glue.CfnTable:
         """Show documents of one kind: histories take from the manifests when a batch's snapshot was taken."""

@@ -2,10 +2,12 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
 from cdk_app.compliance import acknowledge
+from cdk_app.platform_key import allow_key
 from cdk_app.policy import allow
 
 
@@ -21,6 +23,8 @@ class DatabaseSecret(Construct):
         Of a secret that exists; it stays what it is. None for a new one.
     name
         Of a new one.
+    key
+        What encrypts a new one; None where AWS's own key does.
 
     Attributes
     ----------
@@ -29,10 +33,17 @@ class DatabaseSecret(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, arn: str | None, name: str, removal: cdk.RemovalPolicy
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        arn: str | None,
+        name: str,
+        key: kms.IKey | None,
+        removal: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._is_new = arn is None
+        self._is_new, self._key = arn is None, key
         self.secret = secrets.Secret.from_secret_complete_arn(self, "Secret", arn) if arn else self._new(name, removal)
 
     def _new(self, name: str, removal: cdk.RemovalPolicy) -> secrets.Secret:
@@ -40,6 +51,7 @@ class DatabaseSecret(Construct):
             self,
             "Secret",
             secret_name=name,
+            encryption_key=self._key,
             description="JSON object with host, port, dbname, username, password",
             generate_secret_string=secrets.SecretStringGenerator(
                 secret_string_template="{}",  # noqa: S106 - no password is
@@ -64,6 +76,7 @@ class DatabaseSecret(Construct):
         """
         allow(role, ["secretsmanager:GetSecretValue"], [self.secret.secret_arn])
         if self._is_new:
+            allow_key(role, self._key, secretsmanager=["kms:Decrypt"])
             return
         stack = cdk.Stack.of(role)
         allow(

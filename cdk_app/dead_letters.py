@@ -9,6 +9,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_app.compliance import acknowledge
+from cdk_app.platform_key import allow_key
 from cdk_app.policy import allow
 from cdk_app.settings import Settings
 
@@ -45,5 +46,4 @@ class DeadLetters(Construct):
     def accept_from(self, role: iam.Role) -> None:
         """Let a role put events in."""
         allow(role, ["sqs:SendMessage"], [self.queue.queue_arn])
-        if self._key:
-            allow(role, ["kms:GenerateDataKey", "kms:Decrypt"], [self._key.key_arn])
+        allow_key(role, self._key, sqs=["kms:Decrypt", "kms:GenerateDataKey"])

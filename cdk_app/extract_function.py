@@ -5,6 +5,7 @@ from constructs import Construct
 
 from cdk_app.database_secret import DatabaseSecret
 from cdk_app.network import place
+from cdk_app.platform_key import allow_key
 from cdk_app.policy import NUMBERED, allow
 from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
@@ -30,6 +31,7 @@ class ExtractFunction(PythonFunction):
             construct_id,
             name="extract",
             settings=settings,
+            key=storage.data_key,
             timeout=cdk.Duration.minutes(15),
             memory_mb=512,
             reserved=1 if settings.reserve_concurrency else None,
@@ -47,6 +49,7 @@ class ExtractFunction(PythonFunction):
         )
         place(self.function, self.role, self.arn, settings)
         source.allow_reading(self.role)
+        allow_key(self.role, storage.data_key, s3=["kms:Decrypt", "kms:GenerateDataKey"])
         allow(self.role, ["s3:ListBucket"], [self.bucket("ingestion"), self.bucket("processed")])
         allow(
             self.role,

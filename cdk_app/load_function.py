@@ -6,6 +6,7 @@ from constructs import Construct
 from cdk_app.database_secret import DatabaseSecret
 from cdk_app.dead_letters import DeadLetters
 from cdk_app.network import place
+from cdk_app.platform_key import allow_key
 from cdk_app.policy import NUMBERED, allow
 from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
@@ -39,6 +40,7 @@ class LoadFunction(PythonFunction):
             construct_id,
             name="load",
             settings=settings,
+            key=storage.data_key,
             timeout=cdk.Duration.minutes(15),
             memory_mb=1024,
             environment={
@@ -55,6 +57,7 @@ class LoadFunction(PythonFunction):
         self.keep_failed_events(dead_letters, attempts=0, age=cdk.Duration.minutes(16))
         place(self.function, self.role, self.arn, settings)
         warehouse.allow_reading(self.role)
+        allow_key(self.role, storage.data_key, s3=["kms:Decrypt", "kms:GenerateDataKey"])
         allow(self.role, ["s3:ListBucket"], [self.bucket("ingestion"), self.bucket("processed")])
         allow(
             self.role,

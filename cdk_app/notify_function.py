@@ -6,6 +6,7 @@ from aws_cdk import aws_events_targets as targets
 from constructs import Construct
 
 from cdk_app.dead_letters import DeadLetters
+from cdk_app.platform_key import allow_key
 from cdk_app.policy import allow
 from cdk_app.python_function import PythonFunction
 from cdk_app.settings import Settings
@@ -35,6 +36,7 @@ class NotifyFunction(PythonFunction):
             construct_id,
             name="notify",
             settings=settings,
+            key=storage.data_key,
             timeout=cdk.Duration.minutes(1),
             memory_mb=256,
             environment={
@@ -59,7 +61,8 @@ class NotifyFunction(PythonFunction):
             wildcard="What people were told is numbered.",
         )
         allow(self.role, ["sns:Publish"], [topic_arn])
-        allow(self.role, ["kms:GenerateDataKey", "kms:Decrypt"], [storage.key.key_arn])
+        allow_key(self.role, storage.data_key, s3=["kms:Decrypt", "kms:GenerateDataKey"])
+        allow_key(self.role, storage.key, sns=["kms:Decrypt", "kms:GenerateDataKey"])
         self._hear_alarms(settings, dead_letters)
 
     def _hear_alarms(self, settings: Settings, dead_letters: DeadLetters) -> None:

@@ -12,6 +12,7 @@ from cdk_app.load_function import LoadFunction
 from cdk_app.network import VpcEndpoints
 from cdk_app.notify_function import NotifyFunction
 from cdk_app.publish_machine import PublishMachine
+from cdk_app.removal import removal
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import StorageStack
 from cdk_app.transform_job import TransformJob
@@ -37,12 +38,19 @@ class PipelineStack(cdk.Stack):
         self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack, **kwargs: Any
     ) -> None:
         super().__init__(scope, construct_id, description="totesys: extract, transform, load", **kwargs)
-        removal = cdk.RemovalPolicy.RETAIN if settings.keep_data else cdk.RemovalPolicy.DESTROY
-        source = DatabaseSecret(
-            self, "Source", arn=settings.source_secret_arn, name=f"{settings.prefix}/source", removal=removal
-        )
-        warehouse = DatabaseSecret(
-            self, "Warehouse", arn=settings.warehouse_secret_arn, name=f"{settings.prefix}/warehouse", removal=removal
+        source, warehouse = (
+            DatabaseSecret(
+                self,
+                construct_id,
+                arn=arn,
+                name=f"{settings.prefix}/{construct_id.lower()}",
+                key=storage.data_key,
+                removal=removal(settings),
+            )
+            for construct_id, arn in (
+                ("Source", settings.source_secret_arn),
+                ("Warehouse", settings.warehouse_secret_arn),
+            )
         )
         self.warehouse_secret = warehouse.secret
         VpcEndpoints(self, "Endpoints", settings=settings)

@@ -6,11 +6,12 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk_app.compliance import acknowledge
+from cdk_app.log_group import log_group
+from cdk_app.platform_key import allow_key
 from cdk_app.policy import allow
 from cdk_app.publish_definition import Parts, definition
 from cdk_app.settings import Settings
@@ -51,19 +52,21 @@ class PublishMachine(Construct):
             name=name,
         )
         self.role = self._role(name, parts, [job.job_arn, job.maintenance_arn], key)
-        group = logs.LogGroup(
+        group = log_group(
             self,
             "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{name}",
-            retention=logs.RetentionDays.THREE_MONTHS,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
+            name=f"/aws/vendedlogs/states/{name}",
+            settings=settings,
+            key=key if settings.has_customer_key else None,
         )
         self.machine = sfn.StateMachine(
             self,
             "Machine",
             state_machine_name=name,
             comment="totesys: lake and warehouse follow the batches",
-            definition_body=sfn.DefinitionBody.from_string(json.dumps(definition(parts))),
+            definition_body=sfn.DefinitionBody.from_string(
+                json.dumps(definition(parts)).replace("arn:aws:states:", f"arn:{cdk.Stack.of(self).partition}:states:")
+            ),
             role=self.role,
             timeout=cdk.Duration.hours(3),
             tracing_enabled=True,
@@ -81,7 +84,7 @@ class PublishMachine(Construct):
         allow(role, ["lambda:InvokeFunction"], [parts.extract_arn, parts.load_arn, parts.notify_arn])
         allow(role, job_actions, jobs)
         allow(role, ["sns:Publish"], [parts.topic_arn])
-        allow(role, ["kms:GenerateDataKey", "kms:Decrypt"], [key.key_arn])
+        allow_key(role, key, sns=["kms:Decrypt", "kms:GenerateDataKey"])
         acknowledge(
             role,
             {

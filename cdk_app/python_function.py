@@ -2,12 +2,13 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_app.bundling import function_bundle
 from cdk_app.dead_letters import DeadLetters
+from cdk_app.log_group import log_group
 from cdk_app.policy import allow
 from cdk_app.settings import Settings
 from cdk_app.storage_stack import bucket_arn
@@ -27,7 +28,7 @@ class PythonFunction(Construct):
 
     Examples
     --------
-    >>> PythonFunction(stack, "Load", name="load", settings=settings, environment={}, timeout=minutes(15), memory_mb=1024)
+    >>> PythonFunction(stack, "Load", name="load", settings=settings, environment={}, timeout=minutes(15), memory_mb=1024, key=None)
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class PythonFunction(Construct):
         environment: dict[str, str],
         timeout: cdk.Duration,
         memory_mb: int,
+        key: kms.IKey | None,
         reserved: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -49,13 +51,7 @@ class PythonFunction(Construct):
         self.arn = stack.format_arn(
             service="lambda", resource="function", resource_name=physical, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME
         )
-        group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/lambda/{physical}",
-            retention=logs.RetentionDays(_retention(settings.log_days)),
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        group = log_group(self, "Logs", name=f"/aws/lambda/{physical}", settings=settings, key=key)
         self.role = iam.Role(
             self, "Role", role_name=f"{physical}-function", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
         )
@@ -118,16 +114,3 @@ class PythonFunction(Construct):
     def bucket(self, name: str, key: str = "") -> str:
         """Return the ARN of one of the platform's buckets, or of the objects `key` in it."""
         return bucket_arn(cdk.Stack.of(self), self._settings, name, key)
-
-
-def _retention(days: int) -> str:
-    names = {
-        7: "ONE_WEEK",
-        14: "TWO_WEEKS",
-        30: "ONE_MONTH",
-        60: "TWO_MONTHS",
-        90: "THREE_MONTHS",
-        180: "SIX_MONTHS",
-        365: "ONE_YEAR",
-    }
-    return names[days]

@@ -62,6 +62,9 @@ Endpoints = Annotated[tuple[Literal["s3", "secretsmanager", "kms", "logs", "lamb
 Tags = Annotated[dict[str, Annotated[str, StringConstraints(max_length=256)]], BeforeValidator(_pairs)]
 
 
+#: What a deployment has, by the last part of the physical name.
+STACKS = ("storage", "catalog", "pipeline", "alerting", "analytics")
+BUCKETS = ("access-logs", "ingestion", "processed", "athena-results")
 #: What a value looks like, for settings that follow a pattern: a message shows it rather than the pattern.
 EXAMPLES = {
     "environment": "dev",
@@ -128,6 +131,7 @@ class Settings(BaseModel):
         A KMS key that exists already; without it the deployment creates one.
     adopt
         Whether the buckets and the lake's database, which an earlier deployment of the same name has left, are used as they are.
+        That deployment kept its data, and its key is needed too: `key_arn`.
     extract_minutes, recovery_minutes
         How often the source is read, and how often lost events are made good.
     key_lists_hour
@@ -160,7 +164,7 @@ class Settings(BaseModel):
     lambda_wheels
         Whether function bundles carry their dependencies. Off only where the emulator's Python has them.
     keep_data
-        Whether buckets survive the deletion of their stack.
+        Whether buckets, the lake's database, secrets and the key survive the deletion of their stack.
     confirm_destroy
         The environment's name, as the second key: data is only given up when `keep_data` is off and
         this names the environment.
@@ -313,6 +317,15 @@ class Settings(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _adoption_is_whole(self) -> "Settings":
+        if self.adopt and not (self.keep_data and self.key_arn):
+            raise ValueError(
+                "adopt is set: set keep_data and key_arn as well. It uses what a deployment with keep_data has left, and its data "
+                "may be encrypted with that key; make adopted prints it"
+            )
+        return self
+
     @property
     def is_protected(self) -> bool:
         """Whether stacks refuse to be deleted."""
@@ -327,6 +340,10 @@ class Settings(BaseModel):
     def prefix(self) -> str:
         """First part of every physical name."""
         return f"totesys-{self.environment}"
+
+    def bucket(self, name: str, account: str, region: str) -> str:
+        """Physical name of the bucket `name`."""
+        return f"{self.prefix}-{name}-{account}-{region}"
 
     @property
     def database(self) -> str:

@@ -8,6 +8,7 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from cdk_app.bundling import ROOT, job_library
+from cdk_app.log_group import log_group
 from cdk_app.policy import allow
 from cdk_app.settings import GLUE_VERSION, Settings
 from cdk_app.storage_stack import StorageStack, bucket_arn
@@ -42,6 +43,7 @@ class TransformJob(Construct):
         self._library = assets.Asset(self, "Library", path=str(job_library()))
         self.role = self._role(storage.key)
         self._security = self._encrypted_with(storage.key)
+        self._log_groups(storage.key)
         arguments = self._arguments(storage)
         self._job("Job", self.job_name, "totesys: CSV batches into the lake's star tables", arguments, "STANDARD")
         self._job(
@@ -64,9 +66,23 @@ class TransformJob(Construct):
                 job_bookmarks_encryption=glue.CfnSecurityConfiguration.JobBookmarksEncryptionProperty(
                     job_bookmarks_encryption_mode="CSE-KMS", kms_key_arn=key.key_arn
                 ),
-                s3_encryptions=[glue.CfnSecurityConfiguration.S3EncryptionProperty(s3_encryption_mode="SSE-S3")],
+                s3_encryptions=[
+                    glue.CfnSecurityConfiguration.S3EncryptionProperty(
+                        s3_encryption_mode="SSE-KMS" if self._settings.has_customer_key else "SSE-S3",
+                        kms_key_arn=key.key_arn if self._settings.has_customer_key else None,
+                    )
+                ],
             ),
         )
+
+    def _log_groups(self, key: kms.IKey) -> None:
+        """Make the log groups before Glue does, which would keep them for ever.
+
+        From Glue 5.0 on, jobs with an encrypting security configuration write to groups of these names.
+        """
+        for stream in ("error", "output"):
+            name = f"/aws-glue/jobs/{self.job_name}-role/{self.job_name}-job/{stream}"
+            log_group(self, f"{stream.capitalize()}Logs", name=name, settings=self._settings, key=key)
 
     def _arguments(self, storage: StorageStack) -> dict[str, str]:
         spark = {
@@ -85,7 +101,6 @@ class TransformJob(Construct):
             "--datalake-formats": "iceberg",
             "--conf": " --conf ".join(f"{name}={value}" for name, value in spark.items()),
             "--enable-auto-scaling": "true",
-            "--enable-continuous-cloudwatch-log": "true",
             "--job-language": "python",
         }
 

@@ -52,14 +52,29 @@ def up(
             "--schedules/--no-schedules", help="Whether the schedules fire; as before, and at first they do not."
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A setting of cdk_app/settings.py; several times for several."
+        ),
+    ] = None,
 ) -> None:
     """Start the databases and the emulator, and deploy the CDK app."""
     from local.platform import Options, Scale, check_databases
     from local.platform import up as bring_up
-    from local.typed import parse_scale
+    from local.typed import parse_scale, parse_settings
 
     size = parse_scale(scale) if scale else Scale()
-    options = Options(source, warehouse, warehouse_schema, warehouse_purchase_orders, ledger_schema, size, schedules)
+    options = Options(
+        source,
+        warehouse,
+        warehouse_schema,
+        warehouse_purchase_orders,
+        ledger_schema,
+        size,
+        schedules,
+        parse_settings(settings or []),
+    )
     place = Home(home)
     check_databases(options)
     with place.exclusive(), console.status("starting") as status:

@@ -4,11 +4,12 @@ import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
+from cdk_app.settings import BUCKETS, Settings
 from contracts.protocol.catalog import location
 from contracts.tables.ledger import ledger_of
 from local.errors import LocalError
@@ -19,6 +20,7 @@ from local.servers.postgres import PostgresServer
 from local.servers.urls import secret_from_url
 from local.simulator.business import create_schema, seed
 from local.spark.settings import write_spark_defaults
+from operate.buckets import empty, is_there
 
 #: Two years of business, as in the real database.
 DEFAULT_DAYS = 730
@@ -56,6 +58,7 @@ class Options:
     ledger_schema: str | None = None
     scale: Scale = Scale()
     schedules_enabled: bool | None = None
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 def check_databases(options: Options) -> None:
@@ -93,6 +96,7 @@ def up(home: Home, options: Options, progress: Progress) -> dict[str, str]:
     for key in ("source", "warehouse", *_SETTINGS):
         if getattr(options, key) is not None:
             state[key] = getattr(options, key)
+    state["settings"] = {**state.get("settings", {}), **options.settings}
     for key in ("source", "warehouse"):  # a URI that cannot be read is told before anything starts
         if state.get(key):
             secret_from_url(state[key], key)
@@ -180,7 +184,8 @@ def _deploy(home: Home, state: dict[str, Any], progress: Progress) -> tuple[str,
 
 
 def _context(state: dict[str, Any]) -> dict[str, str]:
-    return {name: str(state[name]) for name in _SETTINGS if state.get(name)}
+    chosen = {name: str(state[name]) for name in _SETTINGS if state.get(name)}
+    return {**chosen, **state.get("settings", {})}
 
 
 def _ledger(state: dict[str, Any]) -> str:
@@ -230,13 +235,8 @@ def _store_secrets(platform: dict[str, str], outputs: dict[str, str], urls: dict
 
 
 def _empty_buckets(platform: dict[str, str]) -> None:
-    s3 = client(platform, "s3")
-    for bucket in s3.list_buckets()["Buckets"]:
-        name = bucket["Name"]
-        if not name.startswith("totesys-"):
-            continue
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            if found:
-                keys = [{"Key": o["Key"], "VersionId": o["VersionId"]} for o in found]
-                s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True})
+    s3, settings = client(platform, "s3"), Settings(environment="local")
+    for name in BUCKETS:
+        bucket = settings.bucket(name, ACCOUNT, REGION)
+        if is_there(s3, bucket):
+            empty(s3, bucket)

@@ -1,6 +1,7 @@
 """What people type after an option, read into what the platform takes."""
 
 import re
+from collections.abc import Iterable
 
 from contracts.tables.source import SOURCE_TABLES
 from local.errors import LocalError
@@ -37,3 +38,20 @@ def parse_read(text: str) -> str | list[str]:
             f"--read {','.join(unknown)} is not known: give everything, or tables of {', '.join(SOURCE_TABLES)}."
         )
     return names
+
+
+def parse_settings(texts: Iterable[str]) -> dict[str, str]:
+    """Read ``name=value`` of each text; the deployment checks what it gets.
+
+    Raises
+    ------
+    LocalError
+        When one has no name or no value.
+    """
+    pairs = [text.partition("=") for text in texts]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise LocalError(
+                f"--set {name}{equals}{value} is not known: give NAME=VALUE, a setting of cdk_app/settings.py."
+            )
+    return {name: value for name, _, value in pairs}

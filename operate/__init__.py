@@ -1,1 +1,1 @@
-"""Commands for a deployed platform, local or in AWS."""
+"""Commands for a deployed platform, local or in AWS; nothing that is deployed knows them."""

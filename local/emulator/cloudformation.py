@@ -1,4 +1,4 @@
-"""Resource types that the emulator's CloudFormation lacks, and one ``Ref`` that differs from AWS."""
+"""Resource types that the emulator's CloudFormation lacks, one ``Ref`` that differs from AWS, and what AWS refuses."""
 
 import json
 from collections.abc import Callable
@@ -23,6 +23,41 @@ def install() -> None:
     schedule = {"create": scheduler.create_schedule, "update": scheduler.update_schedule}
     handlers["AWS::Scheduler::Schedule"] = {**handlers["AWS::Scheduler::Schedule"], **schedule}
     handlers["AWS::SecretsManager::Secret"] = _secret(handlers["AWS::SecretsManager::Secret"])
+    _install_refusals(handlers)
+
+
+def _install_refusals(handlers: dict[str, Handler]) -> None:
+    """Refuse what AWS refuses: to make what is there already, and to delete a bucket with something in it."""
+    import ministack.services.cloudwatch_logs as logs
+    import ministack.services.kms as kms
+    import ministack.services.s3 as s3
+    import ministack.services.secretsmanager as secrets
+
+    taken: dict[str, tuple[str, Callable[[str], bool]]] = {
+        "AWS::KMS::Alias": ("AliasName", lambda name: kms._alias_arn(name) in kms._aliases),
+        "AWS::Logs::LogGroup": ("LogGroupName", lambda name: name in logs._log_groups),
+        "AWS::S3::BucketPolicy": ("Bucket", lambda name: name in s3._bucket_policies),
+        "AWS::SecretsManager::Secret": ("Name", lambda name: name in secrets._secrets),
+    }
+    for kind, (name, is_taken) in taken.items():
+        handlers[kind] = _once(handlers[kind], name, is_taken)
+    bucket = handlers["AWS::S3::Bucket"]
+
+    def delete(pid: str, props: dict[str, Any]) -> Any:
+        if pid in s3._buckets and (s3._buckets[pid]["objects"] or s3._bucket_has_versions(pid)):
+            raise ValueError(f"The bucket {pid} you tried to delete is not empty")
+        return bucket["delete"](pid, props)
+
+    handlers["AWS::S3::Bucket"] = {**bucket, "delete": delete}
+
+
+def _once(handler: Handler, name: str, is_taken: Callable[[str], bool]) -> Handler:
+    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
+        if is_taken(props.get(name, "")):
+            raise ValueError(f"{props[name]} already exists")
+        return handler["create"](logical_id, props, stack_name)
+
+    return {**handler, "create": create}
 
 
 def _named_query() -> Handler:
@@ -94,7 +129,17 @@ def _secret(plain: Handler) -> Handler:
         _, attributes = plain["create"](logical_id, props, stack_name)
         return attributes["Arn"], attributes
 
-    def delete(pid: str, props: dict[str, Any]) -> Any:
-        return plain["delete"](pid.rsplit(":", 1)[-1].rsplit("-", 1)[0], props)
+    def update(pid: str, *arguments: Any) -> tuple[str, dict[str, str]]:
+        plain["update"](_secret_name(pid), *arguments)
+        return pid, {"Id": pid, "Arn": pid}
 
-    return {**plain, "create": create, "delete": delete}
+    return {
+        **plain,
+        "create": create,
+        "update": update,
+        "delete": lambda pid, props: plain["delete"](_secret_name(pid), props),
+    }
+
+
+def _secret_name(arn: str) -> str:
+    return arn.rsplit(":", 1)[-1].rsplit("-", 1)[0]

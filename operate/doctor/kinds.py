@@ -69,7 +69,8 @@ class Kind(Enum):
     STACKS_MISSING = (*(_W, "Some stacks are deployed and others are not."), "make deploy ENV={environment}")
     NAME_LEFT = (
         *(_P, "A bucket or database of an earlier deployment has the name that the new one would have."),
-        f"To go on with its data, set adopt to true {_IN_CDK_JSON}. If the data may go, delete it.",
+        f"To go on with its data: make adopted ENV={{environment}} prints the settings; put them {_IN_CDK_JSON}. "
+        "If the data may go: make destroy ENV={environment}",
     )
     NOTHING_TO_ADOPT = (
         *(_P, "The setting adopt is on, and what is to be adopted is not there."),

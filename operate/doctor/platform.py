@@ -8,13 +8,9 @@ from typing import Any, Literal
 import boto3
 from botocore.config import Config
 
-from cdk_app.settings import Settings
+from cdk_app.settings import STACKS, Settings
 
 Database = Literal["source", "warehouse"]
-#: The deployment's stacks, in the order in which they are made.
-STACKS = ("storage", "catalog", "pipeline", "alerting", "analytics")
-#: Its buckets. A test compares these names, and all below, with the templates.
-BUCKETS = ("access-logs", "ingestion", "processed", "athena-results")
 _CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2})
 
 

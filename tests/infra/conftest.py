@@ -20,6 +20,12 @@ from cdk_app.settings import read_settings  # noqa: E402
 CDK_JSON = json.loads((Path(__file__).parents[2] / "cdk.json").read_text("utf-8"))
 #: Function bundles carry their dependencies in production; what is tested here does not depend on them.
 OVERRIDES = {"lambda_wheels": False, "account": "111111111111", "region": "eu-west-2"}
+#: A key and secrets that exist already.
+KEY = "arn:aws:kms:eu-west-2:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+SECRETS = {
+    f"{name}_secret_arn": f"arn:aws:secretsmanager:eu-west-2:111111111111:secret:totesys-prod/{name}-AbCdEf"
+    for name in ("source", "warehouse")
+}
 
 
 @cache

@@ -2,9 +2,9 @@
 
 import json
 
-from cdk_app.settings import Settings
+from cdk_app.settings import BUCKETS, STACKS, Settings
 from operate.doctor.checks.account import BOOTSTRAP_VERSION
-from operate.doctor.platform import BUCKETS, STACKS, Platform
+from operate.doctor.platform import Platform
 from tests.infra.conftest import OVERRIDES
 
 PLATFORM = Platform(Settings(environment="dev"), lambda *_: None, OVERRIDES["account"], OVERRIDES["region"])

@@ -32,18 +32,24 @@ def _found(template, kind, **properties):
     return [item["Properties"] for item in template.find_resources(kind, {"Properties": properties}).values()]
 
 
-def _statements(template, function, action):
-    """The statements of a function's role that have an action, by effect."""
+def _of_role(template, function, action):
+    """The statements of a function's role that have an action."""
     (policy,) = [
         item
         for name, item in template.find_resources("AWS::IAM::Policy").items()
         if name.startswith(f"{function}RoleDefaultPolicy")
     ]
-    return {
-        statement["Effect"]: statement
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if action in statement["Action"]
-    }
+    return [s for s in policy["Properties"]["PolicyDocument"]["Statement"] if action in s["Action"]]
+
+
+def _statements(template, function, action):
+    """The statements of a function's role that have an action, by effect."""
+    return {statement["Effect"]: statement for statement in _of_role(template, function, action)}
+
+
+def _conditions_on_keys(template, function):
+    """Under which conditions a function may use a key."""
+    return [s["Condition"]["StringEquals"] for s in _of_role(template, function, "kms:Decrypt")]
 
 
 def test_without_a_network_the_functions_are_in_none_and_may_make_no_interface(prod):
@@ -113,8 +119,8 @@ def test_a_secret_that_exists_is_used_and_its_key_for_it_only(synthesise):
         assert properties["Environment"]["Variables"][f"{name.upper()}_SECRET"] == arn
         read = _statements(pipeline, function, "secretsmanager:GetSecretValue")["Allow"]
         assert read["Resource"] == arn and read["Action"] == "secretsmanager:GetSecretValue"
-        key = _statements(pipeline, function, "kms:Decrypt")["Allow"]
-        assert key["Condition"]["StringEquals"] == {
+        (condition,) = (c for c in _conditions_on_keys(pipeline, function) if "secretsmanager" in c["kms:ViaService"])
+        assert condition == {
             "kms:ViaService": "secretsmanager.eu-west-2.amazonaws.com",
             "kms:EncryptionContext:SecretARN": arn,
         }

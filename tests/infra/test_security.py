@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 import app as composition
 from cdk_app.policy import allow
 from cdk_app.settings import read_settings
-from tests.infra.conftest import CDK_JSON, OVERRIDES
+from tests.infra.conftest import CDK_JSON, KEY, OVERRIDES, SECRETS
 
 
 def _composed(directory, **overrides):
@@ -23,8 +23,25 @@ def _composed(directory, **overrides):
 @pytest.mark.parametrize("principal", [None, "arn:aws:quicksight:eu-west-2:111111111111:user/default/me"])
 def test_no_finding_is_left(tmp_path, name, principal):
     _composed(tmp_path, env=name, quicksight_principal=principal).synth()
-    report = json.loads((tmp_path / "validation-report.json").read_text())
-    assert report["pluginReports"] == []
+    assert _findings(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        {"env": "dev", "customer_key": "true"},
+        {"env": "prod", "customer_key": "false"},
+        {"env": "prod", "key_arn": KEY},
+        {"env": "prod", "key_arn": KEY, "adopt": "true", **SECRETS},
+    ],
+)
+def test_no_finding_is_left_with_another_key_or_what_an_earlier_deployment_left(tmp_path, variant):
+    _composed(tmp_path, **variant).synth()
+    assert _findings(tmp_path) == []
+
+
+def _findings(directory):
+    return json.loads((directory / "validation-report.json").read_text())["pluginReports"]
 
 
 def test_a_finding_stops_the_synthesis(tmp_path):

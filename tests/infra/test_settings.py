@@ -7,6 +7,7 @@ from cdk_app.settings import EXAMPLES, Settings, SettingsError, read_settings
 
 PROD = {"account": "111122223333", "region": "eu-west-2", "alarm_email": "data@example.com"}
 ENVIRONMENTS = {"dev": {}, "prod": {"glue_workers": 10, **PROD}}
+KEY = "arn:aws:kms:eu-west-2:111122223333:key/1234abcd"
 NETWORK = {
     "vpc_id": "vpc-0123456789abcdef0",
     "subnet_ids": "subnet-0123456789abcdef0",
@@ -43,6 +44,8 @@ def test_the_command_line_wins():
         (NETWORK | {"route_table_ids": "rtb-01234567"}, "vpc_endpoints s3 and route_table_ids go together"),
         ({"source_secret_arn": "source"}, "source_secret_arn"),
         ({"key_arn": "key"}, "key_arn"),
+        ({"adopt": "true"}, "adopt is set: set keep_data and key_arn"),
+        ({"adopt": "true", "key_arn": KEY, "keep_data": "false", "confirm_destroy": "dev"}, "adopt is set"),
         ({"publish_minutes": 31}, "publish_minutes"),
         ({"load_seconds": 9}, "load_seconds"),
         ({"extract_minutes": 60}, "extract_minutes"),

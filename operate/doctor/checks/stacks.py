@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
+from cdk_app.settings import BUCKETS
 from operate.doctor.finding import Finding, fine
 from operate.doctor.kinds import Kind
 from operate.doctor.permissions import is_not_found
-from operate.doctor.platform import BUCKETS, Platform
+from operate.doctor.platform import Platform
 
 _FAILED = {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
 _ROLLED_BACK = {"UPDATE_ROLLBACK_COMPLETE"}

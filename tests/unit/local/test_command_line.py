@@ -11,7 +11,7 @@ from local.errors import LocalError
 from local.home import Home
 from local.platform import DEFAULT_DAYS, Options, Scale, _context, _ledger, check_databases
 from local.servers.urls import secret_from_url
-from local.typed import parse_read, parse_scale
+from local.typed import parse_read, parse_scale, parse_settings
 
 
 @pytest.mark.parametrize(
@@ -182,3 +182,14 @@ def test_status_shows_when_schedules_fire(home, monkeypatch, capsys, schedule, l
     monkeypatch.setattr("local.status.status", lambda platform: found)
     run("status", "--home", home)
     assert line in capsys.readouterr().out
+
+
+def test_settings_of_the_deployment_are_pairs():
+    assert parse_settings(["keep_data=true", "tags=a=b"]) == {"keep_data": "true", "tags": "a=b"}
+    for text in ("keep_data", "=true", "keep_data="):
+        with pytest.raises(LocalError, match="--set"):
+            parse_settings([text])
+    assert _context({"warehouse_schema": "star", "settings": {"adopt": "true"}, "source": "x"}) == {
+        "warehouse_schema": "star",
+        "adopt": "true",
+    }

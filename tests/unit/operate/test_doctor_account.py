@@ -5,14 +5,13 @@ from datetime import datetime
 
 import pytest
 
-from cdk_app.settings import Settings, read_settings
+from cdk_app.settings import STACKS, Settings, read_settings
 from local.home import ROOT
 from operate.doctor.checks.account import check_bootstrap, identify
 from operate.doctor.checks.secrets import check_secrets
 from operate.doctor.checks.settings import check_placeholders
 from operate.doctor.checks.stacks import check_names, check_stacks
 from operate.doctor.kinds import Kind
-from operate.doctor.platform import STACKS
 from tests.support.aws import FakeAws, Refused
 from tests.support.doctor import ACCOUNT, REGION, kinds, platform, secret, stacks, texts
 
@@ -110,7 +109,8 @@ def test_the_state_of_stacks(names, state, expected):
 )
 def test_names_that_an_earlier_deployment_has_left(deployed, bucket, database, adopt, expected):
     answers = {"DescribeStacks": stacks(*deployed), "HeadBucket": bucket, "GetDatabase": database}
-    found = list(check_names(platform(answers, adopt=adopt)))
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/theirs"
+    found = list(check_names(platform(answers, **({"adopt": True, "key_arn": key} if adopt else {}))))
     assert kinds(found) == expected
     if expected == [Kind.NAME_LEFT] and bucket == {}:
         assert f"bucket totesys-dev-processed-{ACCOUNT}-{REGION}" in texts(found) and "adopt" in texts(found)
