@@ -4,6 +4,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
+from cdk_app.compliance import PLAIN_HTTP, acknowledge
+
 
 def adopted_bucket(
     stack: cdk.Stack, construct_id: str, *, name: str, enforce_tls: bool, logs_of: dict[str, str] | None = None
@@ -25,7 +27,10 @@ def adopted_bucket(
         *(_log_delivery(bucket, prefix, source, stack.account) for prefix, source in (logs_of or {}).items()),
     ]
     if statements:
-        s3.BucketPolicy(stack, f"{construct_id}Policy", bucket=bucket).document.add_statements(*statements)
+        policy = s3.BucketPolicy(stack, f"{construct_id}Policy", bucket=bucket)
+        policy.document.add_statements(*statements)
+        if not enforce_tls:
+            acknowledge(policy, PLAIN_HTTP)
     return bucket
 
 

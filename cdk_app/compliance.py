@@ -3,6 +3,9 @@
 import aws_cdk as cdk
 from constructs import IConstruct
 
+#: The finding on a bucket that does not refuse plain HTTP.
+PLAIN_HTTP = {"AwsSolutions-S10": "Only where AWS is an emulator on this machine: it speaks plain HTTP."}
+
 
 def acknowledge(construct: IConstruct, findings: dict[str, str]) -> None:
     """Acknowledge findings on one construct.

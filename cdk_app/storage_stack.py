@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cdk_app.adopted_bucket import adopted_bucket
-from cdk_app.compliance import acknowledge
+from cdk_app.compliance import PLAIN_HTTP, acknowledge
 from cdk_app.platform_key import platform_key
 from cdk_app.removal import removal
 from cdk_app.settings import Settings
@@ -116,9 +116,7 @@ class StorageStack(cdk.Stack):
                 {"AwsSolutions-S1": "This is the bucket that access logs go to; logging itself would never end."},
             )
         if not self._settings.enforce_tls:
-            acknowledge(
-                bucket, {"AwsSolutions-S10": "Only where AWS is an emulator on this machine: it speaks plain HTTP."}
-            )
+            acknowledge(bucket, PLAIN_HTTP)
         return bucket
 
 

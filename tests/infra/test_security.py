@@ -33,6 +33,7 @@ def test_no_finding_is_left(tmp_path, name, principal):
         {"env": "prod", "customer_key": "false"},
         {"env": "prod", "key_arn": KEY},
         {"env": "prod", "key_arn": KEY, "adopt": "true", **SECRETS},
+        {"env": "local", "keep_data": "true", "key_arn": KEY, "adopt": "true", **SECRETS},
     ],
 )
 def test_no_finding_is_left_with_another_key_or_what_an_earlier_deployment_left(tmp_path, variant):
