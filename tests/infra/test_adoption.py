@@ -105,11 +105,11 @@ def test_everything_else_works_with_the_same_buckets(prod, adopting):
     arns = bucket_arns(prod)
     expected = {name: plain(p, arns) for name, p in environments(imports_resolved(prod)).items()}
     found = environments(adopting)
-    for name, variables in found.items():
-        secret = "SOURCE_SECRET" if name.endswith("extract") else "WAREHOUSE_SECRET"
-        assert variables.pop(secret) == SECRETS[f"{secret.partition('_')[0].lower()}_secret_arn"]
-        expected[name].pop(secret)
-    assert found == expected and len(found) == 2
+    for name, secret in (("extract", "source"), ("load", "warehouse")):
+        function, variable = f"totesys-prod-{name}", f"{secret.upper()}_SECRET"
+        assert found[function].pop(variable) == SECRETS[f"{secret}_secret_arn"]
+        expected[function].pop(variable)
+    assert found == expected and len(found) == 3
 
 
 def environments(templates):

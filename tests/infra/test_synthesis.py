@@ -53,9 +53,9 @@ def test_what_synthesis_needs_is_missed(tmp_path):
         ("glue_jobs/errors.py", "import lambdas.errors", "contracts ←"),
         ("contracts/errors.py", "import glue_jobs.errors", "contracts ←"),
         ("lambdas/errors.py", "import local.errors", "what is deployed knows nothing of the laptop"),
-        ("lambdas/errors.py", "import operate.errors", "what is deployed knows nothing of the laptop"),
-        ("operate/errors.py", "import local.errors", "operate knows the settings, and nothing of the templates"),
-        ("operate/errors.py", "import cdk_app.policy", "operate knows the settings, and nothing of the templates"),
+        ("lambdas/errors.py", "import operate.errors", "only the laptop knows of operate"),
+        ("operate/errors.py", "import local.errors", "operate knows of the deployment its settings"),
+        ("operate/errors.py", "import cdk_app.policy", "operate knows of the deployment its settings"),
     ],
 )
 def test_an_import_in_the_wrong_direction_is_told(tmp_path, file, line, broken):

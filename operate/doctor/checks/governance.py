@@ -32,7 +32,9 @@ def check_key(platform: Platform) -> Iterator[Finding]:
         yield Kind.KEY_UNUSABLE.found(f"The key of key_arn: {', '.join(wrong)}.", key=key)
         return
     policy = client.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
-    services = ("cloudwatch.amazonaws.com", f"logs.{platform.region}.amazonaws.com")
+    services = ["cloudwatch.amazonaws.com", f"logs.{platform.region}.amazonaws.com"]
+    if settings.has_customer_key:  # which encrypts the dead-letter queue
+        services.append("events.amazonaws.com")
     unnamed = [service for service in services if service not in policy]
     if unnamed:
         yield Kind.KEY_POLICY.found(f"The policy of key_arn does not name {', '.join(unnamed)}.")

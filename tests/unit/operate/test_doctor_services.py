@@ -287,6 +287,12 @@ def test_the_key_of_the_settings(answers, key, expected):
     assert kinds(check_key(platform(answers, key_arn=key))) == expected
 
 
+def test_a_customers_key_lets_eventbridge_reach_the_dead_letter_queue():
+    policy = ("cloudwatch.amazonaws.com", f"logs.{REGION}.amazonaws.com")
+    for services, expected in ((policy, [Kind.KEY_POLICY]), ((*policy, "events.amazonaws.com"), [])):
+        assert kinds(check_key(platform(_key(policy=services), key_arn=KEY, customer_key=True))) == expected
+
+
 OPEN = [{"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}]
 
 
