@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-WEEKS = int(os.environ.get("YEAR_WEEKS", "24"))
+WEEKS = int(os.environ.get("YEAR_WEEKS", "12"))
 #: Weeks in which the warehouse is down, is rebuilt, and in which batches are replayed.
 DOWN = range(WEEKS // 3, WEEKS // 3 + 3)
 REBUILT, REPLAYED = DOWN.stop + 1, WEEKS - 2
