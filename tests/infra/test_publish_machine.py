@@ -96,7 +96,9 @@ def test_g6_key_lists_are_asked_for_when_the_lake_shows_keys_that_the_source_has
 
 
 def test_while_nobody_has_filled_the_warehouse_s_secret_the_machine_ends_well(run):
-    waiting = LoadAnswer((), 0, False, 60.0, 0, (), 0, False, reason="waiting for the secret: Secret s is not filled yet.")
+    waiting = LoadAnswer(
+        (), 0, False, 60.0, 0, (), 0, False, reason="waiting for the secret: Secret s is not filled yet."
+    )
     walk = run(Load=plain(waiting))
     assert walk.tasks == ["CheckPending", "LookForARun", "Transform", "Load"] and walk.failure is None
     assert "waiting for the secret" in walk.output["load"]["result"]["reason"]
