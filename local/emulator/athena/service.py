@@ -53,9 +53,14 @@ def _answer(found: Result, names: dict[str, str]) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> Any:
-    """Write a moment as Athena does, with all its digits: a reader could not tell the type of a column of both spellings."""
-    is_moment = isinstance(value, datetime) and value.tzinfo is None
-    return value.isoformat(" ", "microseconds") if is_moment else value
+    """Write a moment as Athena does, with all its digits: a reader could not tell the type of a column of both spellings.
+
+    A day or a decimal is text too, or the emulator could not keep its state: one value that JSON does not have, and a restart
+    brings an older state back.
+    """
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.isoformat(" ", "microseconds")
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _put_results_where_the_answer_says(service: Any) -> None:

@@ -139,6 +139,13 @@ def test_moments_are_written_alike_whether_or_not_they_have_a_fraction(engine):
     ]
 
 
+def test_an_answer_can_be_kept_as_json(engine):
+    """Else the emulator would not keep what Athena knows, and would start again with what it knew before."""
+    found = engine.run("select date '2024-01-01', cast(1.50 as decimal(10, 2)), true, 1, 'x', null, uuid()", RAW)
+    (row,) = json.loads(json.dumps(_answer(found, {})))["rows"]
+    assert row[:6] == ["2024-01-01", "1.50", True, 1, "x", None]
+
+
 def test_parameters_take_the_place_of_question_marks_in_order(engine):
     found = engine.run("select ? as a, b from (select ? as b) t where b = ?", RAW, ["1", "'x''y'", "'x''y'"]).rows
     assert found == [(1, "x'y")]
