@@ -1,6 +1,7 @@
 """verify-full against a real PostgreSQL with a private authority, by psycopg's own OpenSSL, without any variable that helps it."""
 
 import os
+import shutil
 from contextlib import closing
 
 import psycopg
@@ -15,6 +16,10 @@ from local.servers.postgres import PostgresServer
 from tests.support.tls import Authority, TlsProxy
 from tools.rds_authorities import AuthorityError
 from tools.rds_authorities import authorities as parsed
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="the program openssl makes the certificates; this machine has none"
+)
 
 
 @pytest.fixture(scope="module")
