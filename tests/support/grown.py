@@ -11,7 +11,7 @@ from typing import Any
 from local.home import ROOT
 
 _COPIED = (
-    *("contracts", "lambdas", "glue_jobs", "analytics", "cdk_app", "local", "tools", "tests/support"),
+    *("contracts", "lambdas", "glue_jobs", "analytics", "cdk_app", "local", "operate", "tools", "tests/support"),
     *("app.py", "cdk.json", "package.json", "pyproject.toml"),
 )
 _LINKED = (".venv", ".cache", "node_modules")
