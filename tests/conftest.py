@@ -30,6 +30,7 @@ class _ByFile(LoadScopeScheduling):
         return "platform" if file.startswith("tests/local/test_platform") else file
 
 
+@pytest.hookimpl(optionalhook=True)  # nobody asks where one process runs all
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
     return _ByFile(config, log)
 

@@ -15,13 +15,8 @@ from local.batches import invoke, loaded_batch, run_machine
 from local.errors import BatchFailedError
 from local.servers.emulator_process import client
 
-EXTRACT, LOAD, JOB, MACHINE, RULE = (
-    "extract-function",
-    "load-function",
-    "transform-job",
-    "publish-machine",
-    "publish-rule",
-)
+EXTRACT, LOAD, NOTIFY = "extract-function", "load-function", "notify-function"
+JOB, MACHINE, RULE = "transform-job", "publish-machine", "publish-rule"
 #: Schedules start what their target is; the emulator fires them when it is asked to.
 SCHEDULES = ("extract-schedule", "keys-schedule", "recover-schedule", "maintain-schedule")
 _NOTHING = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}  # a policy has a statement
@@ -65,6 +60,10 @@ NEEDED = [
     Needed(LOAD, "s3:GetObject", "star", "load"),
     Needed(LOAD, "s3:PutObject", "loads", "load"),
     Needed(LOAD, "s3:GetObject", "listings", "rebuild"),
+    Needed(NOTIFY, "s3:ListBucket", "processed", "message"),
+    Needed(NOTIFY, "s3:GetObject", "notices", "message"),
+    Needed(NOTIFY, "s3:PutObject", "notices", "message"),
+    Needed(NOTIFY, "sns:Publish", "alarms", "message"),
     Needed(MACHINE, "lambda:InvokeFunction", "load", "execution"),
     Needed(MACHINE, "glue:StartJobRun", "transform", "execution"),
     Needed(MACHINE, "glue:GetJobRun", "transform", "execution"),
@@ -80,6 +79,8 @@ UNSEEN = [
     ("*", "xray:*", "", _LOGS),
     ("*", "cloudwatch:PutMetricData", "", _LOGS),
     ("*", "kms:*", "", _KEY),
+    ("*", "s3:*Object", "/newest/", "Without a hint the search lists more: tests/unit/contracts/test_newest.py."),
+    ("*", "sqs:SendMessage", "", "For what could not be delivered: tests/infra/test_failure_paths.py."),
     ("*", "s3:AbortMultipartUpload", "", "Only a part that cannot be written to its end is aborted."),
     (EXTRACT, "lambda:InvokeFunction", "", "Without it the next scheduled run goes on, as test_platform.py shows by killing."),
     (JOB, "s3:GetBucketLocation", "", "Glue on AWS looks for the bucket's region."),
@@ -92,9 +93,10 @@ UNSEEN = [
     (JOB, "glue:CreateTable", ":table/totesys/", "The first batch alone creates the lake's tables; a replay shows the same."),
     (JOB, "glue:GetTables", "", "Iceberg lists tables where a database is dropped or looked through."),
     (MACHINE, "lambda:InvokeFunction", "extract", "Asked when keys or everything are wanted: tests/infra/test_publish_machine.py."),
+    (MACHINE, "lambda:InvokeFunction", "notify", "Without it the topic is told: tests/infra/test_publish_machine.py."),
     (MACHINE, "glue:BatchStopJobRun", "", "Only an execution that is aborted stops its run."),
     (MACHINE, "glue:GetJobRun*", "", "On AWS the state machine follows the run that it waits for."),
-    (MACHINE, "sns:Publish", "", "A failure that cannot be told still fails the execution: tests/infra/test_publish_machine.py."),
+    (MACHINE, "sns:Publish", "", "What cannot be told still fails: tests/infra/test_publish_machine.py."),
     *[(role, "*", "", "Fired by the tests of schedules.") for role in SCHEDULES],
 ]  # fmt: skip
 
@@ -196,6 +198,14 @@ class Deployed:
             for key, body in bodies.items():
                 s3.put_object(Bucket=bucket, Key=key, Body=body)
 
+    def told(self):
+        """Have a notice there."""
+        self.tell("check")
+
+    def tell(self, stage="maintenance"):
+        failure = {"stage": stage, "error": "StorageError", "cause": "{}", "execution": "arn:aws:states:x"}
+        return invoke(self.description, "totesys-local-notify", failure)
+
     def replay(self):
         self.replays += 1
         arguments = {"mode": "replay", "from_": 1, "to": 1, "into": f"totesys_replay_{self.replays}"}
@@ -221,6 +231,7 @@ STEPS = {
     "pending check": (Deployed.nothing, lambda it: it.load("check_pending")),
     "load": (Deployed.published, lambda it: it.load("load")),
     "rebuild": (Deployed.listed, lambda it: it.load("rebuild")),
+    "message": (Deployed.told, Deployed.tell),
     "execution": (Deployed.pending, lambda it: run_machine(it.description, {})),
     "execution of a maintenance": (Deployed.nothing, lambda it: run_machine(it.description, {"mode": "maintain"})),
     "event of a batch": (Deployed.nothing, Deployed.event),
