@@ -255,7 +255,7 @@ def _reason(role, action, resource):
 @pytest.fixture(scope="module")
 def deployed(platform):
     """A platform with a batch, on which no event starts anything: what waits goes on waiting."""
-    if platform.json("status", "--json")["batch"] is None:
+    if not platform.json("status", "--json")["batch"]:
         platform.batch()
     found = Deployed(platform)
     with found.without(RULE, "states:StartExecution", "publish"):
