@@ -1,6 +1,7 @@
 """Gateway to the lake: the rows of Parquet files that a publication or a listing names."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,10 +115,16 @@ class LakeFiles:
                 yield parquet
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageError(
-                f"Lake file {file.key}, table {table.name}, cannot be read: {type(error).__name__}. Its transaction was "
-                f"rolled back; the next run tries again. If the file is gone (the lake's maintenance removes what newer files "
-                f"have replaced), rebuild the warehouse."
+                f"Lake file {file.key}, table {table.name}, cannot be read: {_reason(error)}. Its transaction was rolled back; the "
+                f"next run tries again. If the file is gone (the lake's maintenance removes what newer files have replaced), "
+                f"rebuild the warehouse."
             ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the code by which S3 refused, or the error's class; what else the error says may quote the file."""
+    refused = re.search(r"AWS Error ([A-Z_]+)", str(error))
+    return refused[1] if refused else type(error).__name__
 
 
 def _absent(table: StarTable, file: DataFile, missing: Iterable[str]) -> dict[str, pa.DataType]:

@@ -20,7 +20,7 @@ JOB, MACHINE, RULE = "transform-job", "publish-machine", "publish-rule"
 #: Schedules start what their target is; the emulator fires them when it is asked to.
 SCHEDULES = ("extract-schedule", "keys-schedule", "recover-schedule", "maintain-schedule")
 _NOTHING = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}  # a policy has a statement
-DENIED = ("AccessDenied", "not authorized", "Forbidden", "not started")
+DENIED = ("AccessDenied", "ACCESS_DENIED", "not authorized", "Forbidden", "not started")
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ NEEDED = [
     Needed(JOB, "s3:GetObject", "ingestion", "transform"),
     Needed(JOB, "s3:GetObject", "processed", "transform"),
     Needed(JOB, "s3:PutObject", "star", "transform"),
-    Needed(JOB, "s3:PutObject", "publications", "transform"),
     Needed(JOB, "glue:GetTable", "table/totesys/", "transform"),
     Needed(JOB, "glue:UpdateTable", "table/totesys/", "transform"),
+    Needed(JOB, "s3:PutObject", "publications", "transform"),  # last: the tables then have the batch already
     Needed(JOB, "s3:PutObject", "listings", "listing"),
     Needed(JOB, "s3:PutObject", "replay", "replay"),
     Needed(JOB, "glue:CreateDatabase", "replay", "replay"),
@@ -91,6 +91,7 @@ UNSEEN = [
     (JOB, "glue:*", ":database/", _BESIDE),
     (JOB, "glue:*", ":table/totesys_replay", "A replay needs of its tables what the live lake needs of its own."),
     (JOB, "glue:CreateTable", ":table/totesys/", "The first batch alone creates the lake's tables; a replay shows the same."),
+    (JOB, "glue:GetDatabase", "", "The first batch, or a replay, looks where the database lies before it creates a table."),
     (JOB, "glue:GetTables", "", "Iceberg lists tables where a database is dropped or looked through."),
     (MACHINE, "lambda:InvokeFunction", "extract", "Asked when keys or everything are wanted: tests/infra/test_publish_machine.py."),
     (MACHINE, "lambda:InvokeFunction", "notify", "Without it the topic is told: tests/infra/test_publish_machine.py."),

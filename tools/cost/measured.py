@@ -22,9 +22,9 @@ class Requests:
 
 # Counted on the wire, at batch 10,000: tests/postgres/test_requests.py
 #: Nothing has changed.
-IDLE_EXTRACTION = Requests(lists=4, gets=3)
+IDLE_EXTRACTION = Requests(lists=4, gets=4)
 #: A batch with changed rows of three tables: a part each, the manifest and the hint.
-EXTRACTION = Requests(lists=4, gets=3, puts=5)
+EXTRACTION = Requests(lists=4, gets=4, puts=5)
 #: What is pending: nothing, or one batch.
 IDLE_CHECK = Requests(lists=2, gets=3)
 CHECK = Requests(lists=5, gets=6)

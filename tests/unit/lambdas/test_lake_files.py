@@ -50,3 +50,24 @@ def test_a_file_that_lacks_another_column_is_told_by_name(lake):
 def test_every_type_of_a_star_column_may_be_absent():
     assert isinstance(DIM_PAYMENT_TYPE, StarTable)
     assert {column.type.spark for table in STAR_TABLES.values() for column in table.columns} <= _ARROW.keys()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            OSError("When reading 'x': AWS Error ACCESS_DENIED during HeadObject operation: No"),
+            "cannot be read: ACCESS_DENIED.",
+        ),
+        (FileNotFoundError("/x"), "cannot be read: FileNotFoundError."),
+    ],
+)
+def test_why_a_file_cannot_be_read_is_told_by_a_code_only(lake, monkeypatch, error, told):
+    def refuse(*_, **options):
+        raise error
+
+    monkeypatch.setattr("lambdas.load.lake_files.pq.ParquetFile", refuse)
+    (lake[1] / "1.parquet").touch()
+    with pytest.raises(StorageError, match=told) as raised:
+        lake[0].row_groups(DIM_PAYMENT_TYPE, DataFile("1.parquet", 1, 3))
+    assert "HeadObject" not in str(raised.value)
