@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local.emulator import quicksight
+from local.emulator.s3 import forget
 from local.emulator.scheduler import service as scheduler
 
 Handler = dict[str, Callable[..., Any]]
@@ -46,7 +47,9 @@ def _install_refusals(handlers: dict[str, Handler]) -> None:
     def delete(pid: str, props: dict[str, Any]) -> Any:
         if pid in s3._buckets and (s3._buckets[pid]["objects"] or s3._bucket_has_versions(pid)):
             raise ValueError(f"The bucket {pid} you tried to delete is not empty")
-        return bucket["delete"](pid, props)
+        answer = bucket["delete"](pid, props)
+        forget(pid)
+        return answer
 
     handlers["AWS::S3::Bucket"] = {**bucket, "delete": delete}
 

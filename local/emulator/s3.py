@@ -1,4 +1,4 @@
-"""What the emulator's S3 lacks: a full disk, and ranges of large objects.
+"""What the emulator's S3 lacks: a full disk, ranges of large objects, and the end of a bucket.
 
 It would accept an object that it cannot store; here it is refused, as a failing S3 would. For a range it would read the whole
 object, and hand over at once what a reader, which asks for all up to the end and stops early, never takes.
@@ -40,9 +40,27 @@ def install() -> None:
 
     service._put_object = guarded(service._put_object, lambda body, *_: len(body))
     service._complete_multipart_upload = guarded(service._complete_multipart_upload, upload_size)
+    service._delete_bucket = _forgetting(service._delete_bucket)
     service._get_object = _ranged(service._get_object)
     service._read_body = _lazy(service._read_body, service._object_disk_path)
     app._send_response = _chunked(app._send_response)
+
+
+def forget(bucket: str) -> None:
+    """Remove the directory of a deleted bucket: after a restart the emulator would take what is left of it for a bucket."""
+    import ministack.services.s3 as service
+
+    shutil.rmtree(Path(service.DATA_DIR) / service.get_account_id() / bucket, ignore_errors=True)
+
+
+def _forgetting(plain: Callable[..., Any]) -> Callable[..., Any]:
+    def delete(bucket: str) -> Any:
+        answer = plain(bucket)
+        if answer[0] < 300:
+            forget(bucket)
+        return answer
+
+    return delete
 
 
 class _FileBody:
