@@ -1,8 +1,9 @@
 """The state machine ``publish`` in the Amazon States Language, a piece for each thing that it can be asked for."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from cdk_app.publish_failures import PENDING, after_a_failed_transform, ends
+from cdk_app.publish_tasks import Parts, State, catch, invoke, run
 from contracts.protocol.steps import (
     COLUMNS,
     FROM,
@@ -11,7 +12,6 @@ from contracts.protocol.steps import (
     SCHEDULE,
     TO,
     TRIGGER,
-    ExtractAnswer,
     ExtractEvent,
     JobMode,
     LoadAnswer,
@@ -19,47 +19,10 @@ from contracts.protocol.steps import (
     Mode,
     PendingAnswer,
     RebuildAnswer,
-    Stage,
     Step,
     answered,
 )
 from contracts.protocol.strict_json import plain
-
-_LAMBDA_RETRY = {
-    "ErrorEquals": [
-        "Lambda.ServiceException",
-        "Lambda.AWSLambdaException",
-        "Lambda.SdkClientException",
-    ],
-    "IntervalSeconds": 2,
-    "MaxAttempts": 4,
-    "BackoffRate": 2,
-    "MaxDelaySeconds": 30,
-    "JitterStrategy": "FULL",
-}
-#: With reserved concurrency the extract function refuses while another extraction is at work: 15 minutes at most.
-_BUSY_RETRY = {
-    "ErrorEquals": ["Lambda.TooManyRequestsException"],
-    "IntervalSeconds": 5,
-    "MaxAttempts": 40,
-    "BackoffRate": 2,
-    "MaxDelaySeconds": 60,
-    "JitterStrategy": "FULL",
-}
-_GLUE_RETRY = {
-    "ErrorEquals": [
-        "Glue.ConcurrentRunsExceededException",
-        "Glue.ThrottlingException",
-        "Glue.InternalServiceException",
-    ],
-    "IntervalSeconds": 20,
-    "MaxAttempts": 12,
-    "BackoffRate": 1.5,
-    "MaxDelaySeconds": 300,
-    "JitterStrategy": "FULL",
-}
-#: Errors of the job that a batch with every row mends: what is pending differs from the source, or cannot be read.
-MENDED_BY_EVERYTHING = ("LakeReconciliationError", "IngestionDamagedError", "DamagedDocumentError")
 
 #: A batch that has waited for less is left by the recovery schedule to the execution that its event has started: the event comes
 #: within seconds, and a run of the job takes one or two minutes. A lost event is made good by the next recovery.
@@ -70,34 +33,8 @@ LOOK_AGAIN_SECONDS = 15
 #: States of a job run that has not ended.
 AT_WORK = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 
-State = dict[str, Any]
 #: Where the answers of the steps are kept.
-_PENDING, _LOADED, _REBUILT, _EVERYTHING = (f"$.{name}.result" for name in ("pending", "load", "rebuild", "everything"))
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the machine works with.
-
-    Attributes
-    ----------
-    extract_arn, load_arn, notify_arn
-        The functions.
-    job_name, maintenance_name
-        The Glue jobs.
-    topic_arn
-        Where a failure is told when the notify function fails.
-    name
-        The machine's own name.
-    """
-
-    extract_arn: str
-    load_arn: str
-    notify_arn: str
-    job_name: str
-    maintenance_name: str
-    topic_arn: str
-    name: str
+_LOADED, _REBUILT = "$.load.result", "$.rebuild.result"
 
 
 def definition(parts: Parts) -> dict[str, Any]:
@@ -125,8 +62,8 @@ def definition(parts: Parts) -> dict[str, Any]:
             **_rebuild(parts),
             **_drop_columns(parts),
             **_forward(parts),
-            **_after_a_failed_transform(parts),
-            **_ends(parts),
+            **after_a_failed_transform(parts),
+            **ends(parts),
         },
     }
 
@@ -153,8 +90,8 @@ def _what_is_asked_for() -> State:
 def _maintenance(parts: Parts) -> dict[str, State]:
     span = {"--from.$": f"States.Format('{{}}', $.{FROM})", "--to.$": f"States.Format('{{}}', $.{TO})"}
     return {
-        "Maintain": _run(parts.maintenance_name, {"--mode.$": f"$.{MODE}"}, "Done"),
-        "Replay": _run(
+        "Maintain": run(parts.maintenance_name, {"--mode.$": f"$.{MODE}"}, "Done"),
+        "Replay": run(
             parts.maintenance_name, {"--mode": JobMode.REPLAY.value, **span, "--into.$": f"$.{INTO}"}, "Done"
         ),
     }
@@ -166,8 +103,8 @@ def _rebuild(parts: Parts) -> dict[str, State]:
     return {
         "KeepOwner": {"Type": "Pass", "Result": False, "ResultPath": "$.take_over", "Next": "ListFiles"},
         "TakeOver": {"Type": "Pass", "Result": True, "ResultPath": "$.take_over", "Next": "ListFiles"},
-        "ListFiles": _run(parts.maintenance_name, {"--mode": JobMode.LIST.value}, "Rebuild"),
-        "Rebuild": _invoke(parts.load_arn, request, "$.rebuild", {"Next": "IsRebuilt", **_catch("LoadFailed")}),
+        "ListFiles": run(parts.maintenance_name, {"--mode": JobMode.LIST.value}, "Rebuild"),
+        "Rebuild": invoke(parts.load_arn, request, "$.rebuild", {"Next": "IsRebuilt", **catch("LoadFailed")}),
         "IsRebuilt": {
             "Type": "Choice",
             "Choices": [{"Variable": answered(_REBUILT, RebuildAnswer, "done"), "BooleanEquals": True, "Next": "Load"}],
@@ -182,10 +119,10 @@ def _drop_columns(parts: Parts) -> dict[str, State]:
     request = {**plain(LoadEvent(Step.DROP_COLUMNS.value)), f"{COLUMNS}.$": named}
     arguments = {"--mode": JobMode.DROP_COLUMNS.value, f"--{COLUMNS}.$": named}
     return {
-        "DropFromWarehouse": _invoke(
-            parts.load_arn, request, "$.dropped", {"Next": "DropFromLake", **_catch("LoadFailed")}
+        "DropFromWarehouse": invoke(
+            parts.load_arn, request, "$.dropped", {"Next": "DropFromLake", **catch("LoadFailed")}
         ),
-        "DropFromLake": _run(parts.maintenance_name, arguments, "Done"),
+        "DropFromLake": run(parts.maintenance_name, arguments, "Done"),
     }
 
 
@@ -193,18 +130,18 @@ def _forward(parts: Parts) -> dict[str, State]:
     keys = {**plain(ExtractEvent(trigger="reconciliation")), "keys.$": answered(_LOADED, LoadAnswer, "keys_wanted")}
     more = answered(_LOADED, LoadAnswer, "more")
     return {
-        "CheckPending": _invoke(
+        "CheckPending": invoke(
             parts.load_arn,
-            plain(LoadEvent(Step.CHECK_PENDING.value)),
+            plain(LoadEvent(Step.CHECKPENDING.value)),
             "$.pending",
-            {"Next": "IsABatchPending", **_catch("CheckFailed")},
+            {"Next": "IsABatchPending", **catch("CheckFailed")},
         ),
         "IsABatchPending": {
             "Type": "Choice",
             "Choices": [
                 {"And": _is_left_to_the_event(), "Next": "Load"},
                 {
-                    "Variable": answered(_PENDING, PendingAnswer, "untransformed"),
+                    "Variable": answered(PENDING, PendingAnswer, "untransformed"),
                     "NumericGreaterThan": 0,
                     "Next": "LookForARun",
                 },
@@ -212,9 +149,9 @@ def _forward(parts: Parts) -> dict[str, State]:
             "Default": "Load",
         },
         **_wait_for_the_run(parts),
-        "Transform": _run(parts.job_name, {}, "Load", "LoadWhatIsPublished"),
-        "Load": _invoke(
-            parts.load_arn, {"step": Step.LOAD.value}, "$.load", {"Next": "IsMoreToLoad", **_catch("LoadFailed")}
+        "Transform": run(parts.job_name, {}, "Load", "LoadWhatIsPublished"),
+        "Load": invoke(
+            parts.load_arn, {"step": Step.LOAD.value}, "$.load", {"Next": "IsMoreToLoad", **catch("LoadFailed")}
         ),
         "IsMoreToLoad": {
             "Type": "Choice",
@@ -236,12 +173,12 @@ def _forward(parts: Parts) -> dict[str, State]:
             ],
             "Default": "Done",
         },
-        "AskForKeys": _invoke(parts.extract_arn, keys, "$.keys", {"Next": "Done", **_catch("ExtractFailed")}),
+        "AskForKeys": invoke(parts.extract_arn, keys, "$.keys", {"Next": "Done", **catch("ExtractFailed")}),
     }
 
 
 def _is_left_to_the_event() -> list[State]:
-    trigger, waits = f"$.{TRIGGER}", answered(_PENDING, PendingAnswer, "waits_seconds", if_present=True)
+    trigger, waits = f"$.{TRIGGER}", answered(PENDING, PendingAnswer, "waits_seconds", if_present=True)
     return [
         {"Variable": trigger, "IsPresent": True},
         {"Variable": trigger, "StringEquals": SCHEDULE},
@@ -266,7 +203,7 @@ def _wait_for_the_run(parts: Parts) -> dict[str, State]:
             "ResultSelector": {"states.$": "$.JobRuns[*].JobRunState"},
             "ResultPath": "$.run",
             "Next": "IsARunAtWork",
-            **_catch("Transform", "$.run_error"),
+            **catch("Transform", "$.run_error"),
         },
         "IsARunAtWork": {
             "Type": "Choice",
@@ -274,103 +211,4 @@ def _wait_for_the_run(parts: Parts) -> dict[str, State]:
             "Default": "Transform",
         },
         "WaitForTheRun": {"Type": "Wait", "Seconds": LOOK_AGAIN_SECONDS, "Next": "CheckPending"},
-    }
-
-
-def _after_a_failed_transform(parts: Parts) -> dict[str, State]:
-    """Return the way from a failed run of the job: neither a failed load nor a failed extraction hides the job's error."""
-    following = "WouldEverythingHelp"
-    load = {"Next": following, **_catch(following, "$.load_error")}
-    everything = plain(ExtractEvent(trigger="reconciliation", read="everything"))
-    mended = [{"Variable": "$.error.Cause", "StringMatches": f"*{name}*"} for name in MENDED_BY_EVERYTHING]
-    none_waits = [
-        {"Variable": answered(_PENDING, PendingAnswer, "full_pending"), "IsPresent": True},
-        {"Variable": answered(_PENDING, PendingAnswer, "full_pending"), "BooleanEquals": False},
-    ]
-    return {
-        "LoadWhatIsPublished": _invoke(parts.load_arn, {"step": Step.LOAD.value}, "$.load", load),
-        following: {
-            "Type": "Choice",
-            "Choices": [{"And": [*none_waits, {"Or": mended}], "Next": "AskForEverything"}],
-            "Default": "TransformFailed",
-        },
-        "AskForEverything": _invoke(
-            parts.extract_arn,
-            everything,
-            "$.everything",
-            {"Next": "NotifyWhatWasAsked", **_catch("TransformFailed", "$.everything_error")},
-        ),
-        "NotifyWhatWasAsked": _notify(
-            parts,
-            {"stage": Stage.TRANSFORM.value, "asked.$": answered(_EVERYTHING, ExtractAnswer, "batch"), "mended": True},
-        ),
-    }
-
-
-def _ends(parts: Parts) -> dict[str, State]:
-    return {
-        "Done": {"Type": "Succeed"},
-        **{f"{stage.value.capitalize()}Failed": _stage(stage) for stage in Stage},
-        "Notify": _notify(parts, {"stage.$": "$.stage"}),
-        "NotifyTopic": _notify_topic(parts),
-        "Failed": {"Type": "Fail", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
-    }
-
-
-def _invoke(function: str, payload: dict[str, Any], result: str, following: State) -> State:
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
-        "Parameters": {"FunctionName": function, "Payload": payload},
-        "ResultSelector": {"result.$": "$.Payload"},
-        "ResultPath": result,
-        "Retry": [_LAMBDA_RETRY, _BUSY_RETRY],
-        **following,
-    }
-
-
-def _run(job: str, arguments: dict[str, str], following: str, failed: str = "MaintenanceFailed") -> State:
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::glue:startJobRun.sync",
-        "Parameters": {"JobName": job, **({"Arguments": arguments} if arguments else {})},
-        "ResultPath": None,
-        "Retry": [_GLUE_RETRY],
-        "Next": following,
-        **_catch(failed),
-    }
-
-
-def _catch(following: str, path: str = "$.error") -> State:
-    return {"Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": path, "Next": following}]}
-
-
-def _stage(stage: Stage) -> State:
-    """Say at which stage the execution failed: what caught the error does not."""
-    return {"Type": "Pass", "Result": stage.value, "ResultPath": "$.stage", "Next": "Notify"}
-
-
-def _notify(parts: Parts, request: dict[str, Any]) -> State:
-    """Have people told of the execution's error (a `FailureEvent`), then fail."""
-    told = {"error.$": "$.error.Error", "cause.$": "$.error.Cause", "execution.$": "$$.Execution.Id"}
-    following = {"Next": "Failed", **_catch("NotifyTopic", "$.notify_error")}
-    return _invoke(parts.notify_arn, {**request, **told}, "$.notified", following)
-
-
-def _notify_topic(parts: Parts) -> State:
-    """Tell the topic itself, when the function that tells people has failed."""
-    text = (
-        "Nothing is lost: the next batch or interval tries again. The notify function failed as well: look at its log."
-    )
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::sns:publish",
-        "Parameters": {
-            "TopicArn": parts.topic_arn,
-            "Subject": f"{parts.name} failed",
-            "Message.$": f"States.Format('Execution {{}} failed: {{}}. {text}', $$.Execution.Id, $.error.Error)",
-        },
-        "ResultPath": None,
-        "Next": "Failed",
-        **_catch("Failed", "$.notify_error"),
     }

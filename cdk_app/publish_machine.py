@@ -13,7 +13,8 @@ from cdk_app.compliance import acknowledge
 from cdk_app.log_group import log_group
 from cdk_app.platform_key import allow_key
 from cdk_app.policy import allow
-from cdk_app.publish_definition import Parts, definition
+from cdk_app.publish_definition import definition
+from cdk_app.publish_tasks import Parts
 from cdk_app.settings import Settings
 from cdk_app.transform_job import TransformJob
 

@@ -3,19 +3,22 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from cdk_app.setting_types import (
+    EXAMPLES,
+    SECRET_ARN,
+    Addresses,
+    Endpoints,
+    Phones,
+    RouteTables,
+    SecurityGroups,
+    Subnets,
+    Tags,
+    quicksight_arn,
 )
-
 from contracts.tables.ledger import ledger_of
 from contracts.tls import TlsMode
 
@@ -24,71 +27,12 @@ GLUE_VERSION = "5.1"
 #: How often Quick Sight makes a whole copy anew. It knows 15 and 30 minutes only for incremental refreshes, which read no row of
 #: before a window of days, although it may have been changed or deleted.
 REFRESH_MINUTES = (60, 1440)
-
 #: What a batch may need from its snapshot to the warehouse, beside the wait for the next publication: reading, a run of the job
 #: that begins late, a load.
 PUBLISH_TAKES_MINUTES = 10
-
-
-def _quicksight_arn(kind: str) -> str:
-    """Return the pattern of ARNs of one kind."""
-    return rf"^arn:aws[a-z-]*:quicksight:[a-z0-9-]+:\d{{12}}:{kind}/.+$"
-
-
-_SECRETS_MANAGER = r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+-[A-Za-z0-9]{6}$"
-
-
-def _items(value: Any) -> Any:
-    """Take a text, as the command line gives it, apart at its commas."""
-    if isinstance(value, str):
-        return tuple(item.strip() for item in value.split(",") if item.strip())
-    return value
-
-
-def _pairs(value: Any) -> Any:
-    """Take ``name=value,name=value`` apart."""
-    if isinstance(value, str):
-        return dict(item.partition("=")[::2] for item in _items(value))
-    return value
-
-
-_Several = BeforeValidator(_items)
-Addresses = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")], ...], _Several]
-Phones = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$")], ...], _Several]
-Subnets = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]{8,17}$")], ...], _Several]
-SecurityGroups = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^sg-[0-9a-f]{8,17}$")], ...], _Several]
-RouteTables = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^rtb-[0-9a-f]{8,17}$")], ...], _Several]
-Endpoints = Annotated[tuple[Literal["s3", "secretsmanager", "kms", "logs", "lambda"], ...], _Several]
-Tags = Annotated[dict[str, Annotated[str, StringConstraints(max_length=256)]], BeforeValidator(_pairs)]
-
-
 #: What a deployment has, by the last part of the physical name.
 STACKS = ("storage", "catalog", "pipeline", "alerting", "analytics")
 BUCKETS = ("access-logs", "ingestion", "processed", "athena-results")
-#: What a value looks like, for settings that follow a pattern: a message shows it rather than the pattern.
-EXAMPLES = {
-    "environment": "dev",
-    "account": "111122223333",
-    "region": "eu-west-2",
-    "alarm_email": "you@example.com",
-    "alarm_phone": "+441632960123",
-    "runbooks": "docs/runbooks/",
-    "permissions_boundary": "arn:aws:iam::111122223333:policy/boundary",
-    "vpc_id": "vpc-0123456789abcdef0",
-    "subnet_ids": "subnet-0123456789abcdef0",
-    "security_group_ids": "sg-0123456789abcdef0",
-    "route_table_ids": "rtb-0123456789abcdef0",
-    "source_secret_arn": "arn:aws:secretsmanager:eu-west-2:111122223333:secret:source-AbCdEf",
-    "warehouse_secret_arn": "arn:aws:secretsmanager:eu-west-2:111122223333:secret:warehouse-AbCdEf",
-    "key_arn": "arn:aws:kms:eu-west-2:111122223333:key/01234567-89ab-cdef-0123-456789abcdef",
-    "warehouse_schema": "public",
-    "ledger_schema": "etl",
-    "quicksight_principal": "arn:aws:quicksight:eu-west-2:111122223333:user/default/you",
-    "quicksight_readers": "arn:aws:quicksight:eu-west-2:111122223333:group/default/readers",
-    "quicksight_warehouse_host": "warehouse.example.com",
-    "quicksight_vpc_connection": "arn:aws:quicksight:eu-west-2:111122223333:vpcConnection/warehouse",
-    "quicksight_row_level_data_set": "arn:aws:quicksight:eu-west-2:111122223333:dataset/rules",
-}
 
 
 class SettingsError(Exception):
@@ -209,8 +153,8 @@ class Settings(BaseModel):
     security_group_ids: SecurityGroups = ()
     vpc_endpoints: Endpoints = ()
     route_table_ids: RouteTables = ()
-    source_secret_arn: str | None = Field(default=None, pattern=_SECRETS_MANAGER)
-    warehouse_secret_arn: str | None = Field(default=None, pattern=_SECRETS_MANAGER)
+    source_secret_arn: str | None = Field(default=None, pattern=SECRET_ARN)
+    warehouse_secret_arn: str | None = Field(default=None, pattern=SECRET_ARN)
     customer_key: bool | None = None
     key_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/.+$")
     adopt: bool = False
@@ -241,15 +185,15 @@ class Settings(BaseModel):
     snapshot_days: int = Field(default=7, ge=1, le=365)
     log_days: Literal[7, 14, 30, 60, 90, 180, 365] = 90
     quicksight_principal: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:quicksight:")
-    quicksight_readers: str | None = Field(default=None, pattern=_quicksight_arn("group"))
+    quicksight_readers: str | None = Field(default=None, pattern=quicksight_arn("group"))
     quicksight_source: Literal["lake", "warehouse"] = "lake"
     quicksight_warehouse_host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.-]+$", max_length=256)
     quicksight_warehouse_port: int = Field(default=5432, ge=1, le=65535)
     quicksight_warehouse_database: str | None = Field(default=None, min_length=1, max_length=128)
-    quicksight_vpc_connection: str | None = Field(default=None, pattern=_quicksight_arn("vpcConnection"))
+    quicksight_vpc_connection: str | None = Field(default=None, pattern=quicksight_arn("vpcConnection"))
     quicksight_mode: Literal["direct", "spice"] = "direct"
     quicksight_refresh_minutes: int = 60
-    quicksight_row_level_data_set: str | None = Field(default=None, pattern=_quicksight_arn("dataset"))
+    quicksight_row_level_data_set: str | None = Field(default=None, pattern=quicksight_arn("dataset"))
 
     @field_validator("tags")
     @classmethod

@@ -45,7 +45,9 @@ def _system_file() -> Path:
 
 
 def _written(text: str) -> Path:
-    """Write certificates where libpq can read them; the same text always goes to the same file."""
+    """Write certificates where libpq can read them; the same text always goes to the same file, and nobody reads half of it."""
     file = Path(tempfile.gettempdir()) / f"ca-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pem"
-    file.write_text(text, "utf-8")
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, encoding="utf-8", delete=False) as written:
+        written.write(text)
+    Path(written.name).replace(file)
     return file

@@ -99,7 +99,7 @@ class Aws:
             "S3_DATA_DIR": str(home.s3),
             "PERSIST_STATE": "1",
             "STATE_DIR": str(home.aws_state),
-            "SFN_WAIT_SCALE": "0",
+            "SFN_WAIT_SCALE": "0.05",
             "LOCAL_LOGS": str(home.logs),
             "LOCAL_CLOCK": str(home.clock),
             "LOCAL_FIRINGS": str(home.firings),

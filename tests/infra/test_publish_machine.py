@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from cdk_app.publish_definition import LEFT_TO_EVENT_SECONDS, LOOK_AGAIN_SECONDS, MENDED_BY_EVERYTHING
+from cdk_app.publish_definition import LEFT_TO_EVENT_SECONDS, LOOK_AGAIN_SECONDS
+from cdk_app.publish_failures import MENDED_BY_EVERYTHING
 from contracts.protocol.steps import FailureEvent, LoadAnswer, Stage
 from contracts.protocol.strict_json import plain, read
 from tests.support.states import EXECUTION, Answers, Failure, walk_as_the_emulator, walk_strictly

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from cdk_app.settings import EXAMPLES, Settings, SettingsError, read_settings
+from cdk_app.setting_types import EXAMPLES
+from cdk_app.settings import Settings, SettingsError, read_settings
 
 PROD = {"account": "111122223333", "region": "eu-west-2", "alarm_email": "data@example.com"}
 ENVIRONMENTS = {"dev": {}, "prod": {"glue_workers": 10, **PROD}}

@@ -2,9 +2,10 @@
 
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from lambdas.authorities import RDS_AUTHORITIES
+from lambdas.authorities import RDS_AUTHORITIES, _written
 from tools.rds_authorities import PACKAGE, SHA256, Authority, authorities, write
 
 TEXT = RDS_AUTHORITIES.read_text("utf-8")
@@ -41,3 +42,16 @@ def test_what_has_expired_is_left_out_and_the_rest_is_in_the_order_of_names():
     assert text.endswith("\n# a, until 2038-01-19\nA\n\n# b, until 2038-01-19\nB\n") and "old" not in text
     assert "Date: 2026-11-26; 2 certificates" in text
     assert write(reversed(found), datetime(2026, 11, 26, tzinfo=UTC)) == text
+
+
+def test_who_reads_the_file_while_another_connection_writes_it_sees_all_of_it(tmp_path, monkeypatch):
+    """Doctor looks at both databases at once; a file that is emptied first would be trusted as an empty one."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    text = "x" * 2**21
+    file = _written(text)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(lambda: [_written(text) for _ in range(40)])
+        seen = set()
+        while not writing.done():
+            seen.add(file.stat().st_size)
+    assert seen == {len(text)} and [*tmp_path.iterdir()] == [file]
