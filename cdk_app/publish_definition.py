@@ -132,7 +132,7 @@ def _forward(parts: Parts) -> dict[str, State]:
     return {
         "CheckPending": invoke(
             parts.load_arn,
-            plain(LoadEvent(Step.CHECKPENDING.value)),
+            plain(LoadEvent(Step.CHECK_PENDING.value)),
             "$.pending",
             {"Next": "IsABatchPending", **catch("CheckFailed")},
         ),
