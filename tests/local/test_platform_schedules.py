@@ -2,11 +2,14 @@
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cdk_app.publish_definition import LEFT_TO_EVENT_SECONDS
 from contracts.protocol.bucket import Bucket
+from contracts.protocol.object_layout import manifest_key
 from contracts.protocol.progress import newest_manifest, newest_manifest_number
 from contracts.tables.source import SOURCE_TABLES
 from local.batches import loaded_batch, wait_for
@@ -49,6 +52,13 @@ class Scheduled:
         Clock(self.home.clock).set(due + timedelta(seconds=1))
         until(lambda: len(self.fired(name)) > before, f"{name} fires at {due}")
         return self.fired(name)[-1]
+
+    def let_the_batch_grow_old(self):
+        """Have the newest batch taken longer ago than recovery leaves a batch to its event: functions have a clock of their own."""
+        manifest = newest_manifest(self.ingestion())
+        taken = datetime.fromisoformat(manifest.taken_at) - 2 * timedelta(seconds=LEFT_TO_EVENT_SECONDS)
+        older = replace(manifest, extracted_at=taken.isoformat(timespec="microseconds"))
+        self.ingestion().put(manifest_key(manifest.batch), older.to_json())
 
     def until_loaded(self):
         """Wait until the warehouse shows the newest batch."""
@@ -93,6 +103,7 @@ def test_g3_extraction_and_recovery_bring_a_batch_into_the_warehouse_with_no_han
     assert "The schedules fire" in scheduled.told
     assert rules.describe_rule(Name=RULE)["State"] == "DISABLED"
     until(lambda: newest_manifest_number(scheduled.ingestion()) > before, "the extraction has committed a batch")
+    scheduled.let_the_batch_grow_old()
     assert scheduled.let_fire("recover").error == ""
     scheduled.until_loaded()
     rules.enable_rule(Name=RULE)
