@@ -125,10 +125,13 @@ def destroy(home: Home, progress: Progress) -> None:
     """Destroy the stacks, stop everything and remove the home."""
     if home.platform_file.exists() and Aws(home).is_running():
         platform = home.platform()
+        cdk = Cdk(home, platform["endpoint"], _context(home.state()))
+        progress("cdk destroy: what writes")
+        cdk.destroy(f"{Settings(environment='local').prefix}-pipeline")
         progress("emptying the buckets")
         _empty_buckets(platform)
         progress("cdk destroy --all")
-        Cdk(home, platform["endpoint"], _context(home.state())).destroy()
+        cdk.destroy()
     down(home)
     shutil.rmtree(home.directory, ignore_errors=True)
 

@@ -39,9 +39,9 @@ class Cdk:
         """Deploy every stack."""
         self.run("deploy", "--all", "--require-approval", "never", "--concurrency", "2")
 
-    def destroy(self) -> None:
-        """Destroy every stack."""
-        self.run("destroy", "--all", "--force")
+    def destroy(self, which: str = "--all") -> None:
+        """Destroy a stack with what depends on it, or every stack."""
+        self.run("destroy", which, "--force")
 
     def run(self, *arguments: str) -> str:
         """Run one command.

@@ -67,7 +67,6 @@ def test_an_import_in_the_wrong_direction_is_told(tmp_path, file, line, broken):
         "analytics",
         "operate",
         "cdk_app",
-        "operate",
         "local",
         "tools",
         "bench",
