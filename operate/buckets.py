@@ -60,7 +60,8 @@ def empty(s3: Any, bucket: str, deleted: Callable[[int], None] = lambda number: 
     OperateError
         When S3 refuses to delete one, with its reason.
     """
-    while versions := next(_pages(s3, bucket)):  # from the beginning: a listing does not go on after a version that is gone
+    # From the beginning each time: a listing does not go on after a version that is gone.
+    while versions := next(_pages(s3, bucket)):
         keys = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
         refused = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors", [])
         if refused:
