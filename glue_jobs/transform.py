@@ -22,6 +22,7 @@ from pyspark.sql import SparkSession
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.steps import COLUMNS, JobMode
 from glue_jobs.context import Context
+from glue_jobs.java_names import look_up_once
 from glue_jobs.lake.maintenance import MaintainedLake
 from glue_jobs.maintenance.drop_columns import drop_columns
 from glue_jobs.maintenance.lake_listing import list_files
@@ -89,7 +90,7 @@ def _transform(ingestion: Bucket, processed: Bucket, database: str) -> None:
 
 
 def _session() -> SparkSession:
-    return SparkSession.builder.appName("totesys-transform").getOrCreate()
+    return look_up_once(SparkSession.builder.appName("totesys-transform").getOrCreate())
 
 
 def _log(message: str) -> None:

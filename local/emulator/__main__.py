@@ -5,7 +5,7 @@ import sys
 import threading
 from importlib import metadata
 
-from local.emulator import athena, cloudformation, cloudwatch, functions, glue, iam, roles, s3
+from local.emulator import athena, cloudformation, cloudwatch, executions, functions, glue, iam, roles, s3
 from local.emulator.scheduler import service as scheduler
 
 VERSION = "1.5.33"
@@ -24,16 +24,18 @@ def main() -> None:
     cloudformation.install()
     cloudwatch.install()
     functions.install()
-    glue.install()
+    prepare_a_run = glue.install()
+    executions.install(when_over=prepare_a_run)
     iam.install()
     roles.install()
     s3.install()
     let_schedules_fire = scheduler.install()
 
     def deployed(*_: object) -> None:
-        """Enforce IAM and let schedules fire from now on, and keep what was deployed even if this process is killed."""
+        """Enforce IAM, let schedules fire and prepare runs from now on; keep what was deployed even if this process is killed."""
         app.AUTH = True
         let_schedules_fire()
+        threading.Thread(target=prepare_a_run, daemon=True).start()
         threading.Thread(target=lambda: app.save_all(app._build_persistence_save_dict()), daemon=True).start()
 
     signal.signal(signal.SIGUSR1, deployed)

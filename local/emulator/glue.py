@@ -1,7 +1,7 @@
 """Glue jobs that really run: the emulator would report success without running Spark.
 
-A run is a subprocess with the script, arguments and library of the deployed job, and the job role's
-own credentials. Runs of a job with one concurrent run queue, as job run queuing makes them.
+A run is a process with the script, arguments and library of the deployed job, and the job role's
+own credentials; it is started ahead. Runs of a job with one concurrent run queue, as job run queuing makes them.
 """
 
 import json
@@ -9,15 +9,16 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import threading
 import time
 import zipfile
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local.spark.jvm import spark_environment
+from local.spark.ahead import Ahead, SparkRun
+from local.spark.waiting import LOGIN
 
 #: Free space that a run needs to begin.
 SCRATCH_BYTES = 64 * 2**20
@@ -25,13 +26,20 @@ SCRATCH_BYTES = 64 * 2**20
 _queues: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
-def install() -> None:
-    """Replace the emulator's Docker runner, and add what the state machine asks of Glue, with the runs listed newest first."""
+def install() -> Callable[[], None]:
+    """Replace the emulator's Docker runner, and add what the state machine asks of Glue, with the runs listed newest first.
+
+    Returns
+    -------
+    callable
+        Starts the process of the next run ahead.
+    """
     import ministack.app as app
     import ministack.services.glue as service
     import ministack.services.stepfunctions as machines
 
     service._get_docker = _NoDocker
+    ahead = _ahead()
 
     def execute(
         run: dict[str, Any], job: dict[str, Any], job_name: str, args: dict[str, Any], script_path: str, docker: object
@@ -42,7 +50,7 @@ def install() -> None:
             run["JobRunState"] = "RUNNING"
             try:
                 _check_room()
-                _run(run, job, args, script_path)
+                _run(run, job, args, script_path, ahead)
             except OSError as error:
                 run["JobRunState"], run["ErrorMessage"] = "FAILED", f"{type(error).__name__}: {error}"
             # An Iceberg table's pointer lives in the catalog's memory; a killed emulator would forget it.
@@ -72,6 +80,7 @@ def install() -> None:
 
     machines._SERVICE_DISPATCH["arn:aws:states:::glue:startJobRun"] = start_job_run
     machines._SERVICE_DISPATCH["arn:aws:states:::aws-sdk:glue:getJobRuns"] = get_job_runs
+    return ahead.prepare
 
 
 class _NoDocker:
@@ -90,44 +99,45 @@ def _check_room() -> None:
         )
 
 
-def _run(run: dict[str, Any], job: dict[str, Any], args: dict[str, Any], script_path: str) -> None:
-    command = [sys.executable, script_path]
-    for name, value in args.items():
-        command += [name, str(value)]
+def _run(run: dict[str, Any], job: dict[str, Any], args: dict[str, Any], script_path: str, ahead: Ahead) -> None:
+    endpoint = _endpoint()
+    library = _library(args["--extra-py-files"], endpoint)
+    arguments = [part for name, value in args.items() for part in (name, str(value))]
     log = Path(os.environ["LOCAL_LOGS"]) / f"transform-{run['Id']}.log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            command, stdout=stream, stderr=subprocess.STDOUT, env=_environment(job, args), cwd=os.environ["TMPDIR"]
-        )
-        try:
-            code = process.wait(timeout=60 * int(job.get("Timeout") or 60))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            run["JobRunState"], run["ErrorMessage"] = "TIMEOUT", "The run took longer than the job's timeout."
-            return
+    process = ahead.begin(SparkRun(script_path, arguments, library, _login(job, endpoint)), log)
+    try:
+        code = process.wait(timeout=60 * int(job.get("Timeout") or 60))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        run["JobRunState"], run["ErrorMessage"] = "TIMEOUT", "The run took longer than the job's timeout."
+        return
     run["JobRunState"] = "SUCCEEDED" if code == 0 else "FAILED"
     if code:
         run["ErrorMessage"] = _last_error(log.read_text("utf-8", errors="replace"), code)
 
 
-def _environment(job: dict[str, Any], args: dict[str, Any]) -> dict[str, str]:
-    import boto3
+def _endpoint() -> str:
+    return f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
 
-    endpoint = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
-    session = boto3.client("sts", endpoint_url=endpoint).assume_role(RoleArn=job["Role"], RoleSessionName="glue-job")
-    credentials = session["Credentials"]
-    return {
-        **os.environ,
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": credentials["SessionToken"],
+
+def _ahead() -> Ahead:
+    kept = {name: value for name, value in os.environ.items() if name not in LOGIN}
+    own = {
+        "AWS_ENDPOINT_URL": _endpoint(),
         "AWS_REGION": os.environ["MINISTACK_REGION"],
         "AWS_DEFAULT_REGION": os.environ["MINISTACK_REGION"],
-        **spark_environment(Path(os.environ["LOCAL_SPARK_CONF"])),
-        "PYTHONPATH": str(_library(args["--extra-py-files"], endpoint)),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    settings, logs, scratch = (Path(os.environ[name]) for name in ("LOCAL_SPARK_CONF", "LOCAL_LOGS", "TMPDIR"))
+    return Ahead(settings, logs, scratch, {**kept, **own})
+
+
+def _login(job: dict[str, Any], endpoint: str) -> dict[str, str]:
+    import boto3
+
+    session = boto3.client("sts", endpoint_url=endpoint).assume_role(RoleArn=job["Role"], RoleSessionName="glue-job")
+    keys = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+    return dict(zip(LOGIN, (session["Credentials"][key] for key in keys), strict=True))
 
 
 def _library(location: str, endpoint: str) -> Path:

@@ -70,7 +70,13 @@ class Topic:
 def topic(platform):
     """Alarms that look back for half a minute, and people who have been told nothing."""
     topic = Topic(platform.description)
-    for name in (Alarm.EXTRACT_FAILED, Alarm.LOAD_FAILED, Alarm.PUBLISH_FAILED, Alarm.NOT_FRESH):
+    for name in (
+        Alarm.EXTRACT_FAILED,
+        Alarm.LOAD_FAILED,
+        Alarm.PUBLISH_FAILED,
+        Alarm.PUBLISH_TIMED_OUT,
+        Alarm.NOT_FRESH,
+    ):
         topic.change(name, Period=30, EvaluationPeriods=1, DatapointsToAlarm=1)
     topic.change(Alarm.NOT_FRESH, Threshold=0.5)
     platform.batch()
@@ -92,6 +98,7 @@ def test_g5_each_fault_raises_its_alarm_and_is_told_once(platform, topic, capsys
     with capsys.disabled():
         _a_failing_extraction(platform, topic)
         _a_failing_load(platform, topic)
+        _an_execution_that_lasts(platform, topic)
         _quarantined_rows(platform, topic)
         _an_undelivered_event(platform, topic)
         _a_source_that_nobody_checks(platform, topic)
@@ -133,6 +140,24 @@ def _a_failing_load(platform, topic):
     first, *others = show(topic.messages(at_least=3, seconds=15))
     assert first.startswith("totesys-local load fails (batch ") and first.endswith("the warehouse refused the login")
     assert others == [f"totesys-local load {RECOVERED}"], "three alarms that follow from it are silent"
+
+
+def _an_execution_that_lasts(platform, topic):
+    """The machine's three hours are a second."""
+    machines, arn = client(platform.description, "stepfunctions"), platform.description["state_machine"]
+    definition = machines.describe_state_machine(stateMachineArn=arn)["definition"]
+    hasty = json.dumps(json.loads(definition) | {"TimeoutSeconds": 1})
+    machines.update_state_machine(stateMachineArn=arn, definition=hasty)
+    platform.execute("update payment set paid = not paid where payment_id < 30")
+    assert "TIMED_OUT" in platform.run("batch", code=1).err
+    topic.wait_for(Alarm.PUBLISH_TIMED_OUT)
+    machines.update_state_machine(stateMachineArn=arn, definition=definition)
+    platform.batch()
+    topic.wait_for(Alarm.PUBLISH_TIMED_OUT, "OK")
+    assert show(topic.messages(at_least=2)) == [
+        "totesys-local publish fails: an execution took over 3 hours",
+        f"totesys-local publish {RECOVERED}",
+    ]
 
 
 def _quarantined_rows(platform, topic):

@@ -1,0 +1,153 @@
+"""A run of the job in a process that was started ahead."""
+
+import json
+import time
+
+import psutil
+import pytest
+
+from local.spark.ahead import Ahead, SparkRun
+from local.spark.jvm import DEFAULTS
+from local.spark.practice import practise
+from local.spark.settings import write_spark_defaults
+
+LOGIN = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret-of-the-run", "AWS_SESSION_TOKEN": "token"}
+SCRIPT = """
+import json, os, sys
+import brought
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.appName("run").getOrCreate()
+system = spark._jvm.java.lang.System
+print("TOLD", json.dumps({
+    "arguments": sys.argv[1:],
+    "library": brought.NAME,
+    "python": os.environ["AWS_SECRET_ACCESS_KEY"],
+    "java": [system.getProperty(f"aws.{name}") for name in ("accessKeyId", "secretAccessKey", "sessionToken")],
+    "rows": spark.range(3).count(),
+    "ours": sorted({"local", "contracts", "glue_jobs"} & set(sys.modules)),
+}), flush=True)
+sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def place(tmp_path):
+    for name in ("logs", "scratch", "library"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "library" / "brought.py").write_text("NAME = 'the job brings it'")
+    return tmp_path
+
+
+@pytest.fixture
+def ahead(place):
+    started = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})
+    yield started
+    for process in children():
+        process.kill()
+
+
+def write_settings(place, *, endpoint="http://127.0.0.1:1"):
+    write_spark_defaults(
+        place / "settings",
+        endpoint=endpoint,
+        s3_files=place,
+        buckets=[],
+        warehouse="s3://none/star",
+        scratch=place / "scratch",
+    )
+
+
+def children():
+    return [p for p in psutil.Process().children() if "waiting.py" in " ".join(p.cmdline())]
+
+
+def a_run(place, code=0):
+    return SparkRun(str(place / "script.py"), [str(code), "b c"], place / "library", LOGIN)
+
+
+def told(log):
+    (line,) = [line for line in log.read_text().splitlines() if line.startswith("TOLD ")]
+    return json.loads(line.removeprefix("TOLD "))
+
+
+def test_a_run_has_its_own_login_arguments_library_and_log_and_ends_with_its_code(place, ahead):
+    write_settings(place)
+    ahead.prepare()
+    ahead.prepare()
+    (waiting,) = children()
+    log = place / "logs" / "run.log"
+    process = ahead.begin(a_run(place, code=3), log)
+    assert process.pid == waiting.pid and children() == [waiting], "one process, which had waited"
+    assert process.wait(60) == 3
+    assert told(log) == {
+        "arguments": ["3", "b c"],
+        "library": "the job brings it",
+        "python": "secret-of-the-run",
+        "java": list(LOGIN.values()),
+        "rows": 3,
+        "ours": [],
+    }
+    assert list((place / "logs").iterdir()) == [log]
+
+
+def test_without_settings_nothing_waits(place, ahead):
+    ahead.prepare()
+    assert children() == []
+
+
+def test_a_run_does_not_need_a_process_that_waits(place, ahead):
+    write_settings(place)
+    log = place / "logs" / "run.log"
+    assert ahead.begin(a_run(place), log).wait(60) == 0
+    assert told(log)["rows"] == 3
+
+
+def test_a_process_that_was_killed_is_replaced(place, ahead):
+    write_settings(place)
+    ahead.prepare()
+    (waiting,) = children()
+    waiting.kill()
+    waiting.wait(10)
+    assert ahead.begin(a_run(place), place / "logs" / "run.log").wait(60) == 0
+
+
+def test_a_process_with_settings_of_before_is_replaced(place, ahead):
+    write_settings(place)
+    ahead.prepare()
+    (old,) = children()
+    write_settings(place, endpoint="http://127.0.0.1:2")
+    ahead.prepare()
+    old.wait(10)
+    (new,) = children()
+    assert new.pid != old.pid
+    assert "127.0.0.1:2" in (place / "settings" / DEFAULTS).read_text()
+    assert len(list((place / "logs").iterdir())) == 1
+
+
+def test_when_whoever_started_it_is_gone_it_ends_with_its_java(place, ahead):
+    write_settings(place)
+    ahead.prepare()
+    (waiting,) = children()
+    deadline = time.monotonic() + 60
+    while not (java := [p for p in waiting.children(recursive=True) if "java" in p.name()]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    ahead._waiting.process.stdin.close()
+    assert psutil.wait_procs([*java, waiting], timeout=60)[1] == []
+
+
+def test_the_practice_works_to_its_end_and_leaves_nothing(spark, tmp_path):
+    before = spark.sparkContext.statusTracker().getActiveJobsIds()
+    assert len(list(practise(spark, str(tmp_path)))) > 4
+    assert list(tmp_path.iterdir()) == []
+    assert spark.sparkContext._jsc.getPersistentRDDs().isEmpty()
+    assert spark.sparkContext.statusTracker().getActiveJobsIds() == before
+
+
+def test_the_practice_may_be_left_at_any_step(place, spark, tmp_path, monkeypatch):
+    monkeypatch.setattr("local.spark.practice._CATALOG", "another_practice")
+    steps = practise(spark, str(place / "scratch"))
+    next(steps)
+    steps.close()
+    assert list((place / "scratch").iterdir()) == []
