@@ -5,6 +5,7 @@ Tables are format version 2 and copy-on-write: Athena reads nothing newer.
 """
 
 import functools
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -55,6 +56,7 @@ class Tables:
         self._database = database
         self._prefix = (spark.conf.get(f"spark.sql.catalog.{CATALOG}") or "").removesuffix(_SPARK_CATALOG)
         self._util = self._java("spark.Spark3Util")
+        self._schema_parser = self._java("SchemaParser")
 
     def name(self, table: StarTable) -> str:
         """Return the table's name in SQL."""
@@ -77,7 +79,7 @@ class Tables:
                 f"comment {_quoted(table.description)} tblproperties ({properties})"
             )
             return
-        present = {field.name() for field in self._load(table).schema().columns()}
+        present = self._fields(table)
         if missing := [c for c in columns if c.name not in present]:
             lines = ", ".join(f"`{c.name}` {c.type.spark} comment {_quoted(c.description)}" for c in missing)
             self._spark.sql(f"alter table {name} add columns ({lines})")
@@ -85,12 +87,16 @@ class Tables:
     def former_columns(self, table: StarTable) -> dict[str, str]:
         """Return the columns, and their types, that the table still has and the contract does not."""
         known = {column.name for column in (*table.columns, *LINEAGE)}
-        fields = self._load(table).schema().columns()
-        return {str(f.name()): str(f.type()) for f in fields if f.name() not in known}
+        return {name: kind for name, kind in self._fields(table).items() if name not in known}
 
     def drop_column(self, table: StarTable, column: str) -> None:
         """Drop a column that the contract does not have any more; snapshots before keep it."""
         self._spark.sql(f"alter table {self.name(table)} drop column `{column}`")
+
+    def _fields(self, table: StarTable) -> dict[str, str]:
+        """Return the columns that the table has, with their types; in one answer, for each question to Java takes its time."""
+        schema = json.loads(self._schema_parser.toJson(self._load(table).schema()))
+        return {field["name"]: field["type"] for field in schema["fields"]}
 
     def _load(self, table: StarTable) -> Any:
         loaded = self._util.loadIcebergTable(self._spark._jsparkSession, self.name(table))
