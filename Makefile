@@ -18,7 +18,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo dashboard check test stress bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit lint-infra audit synth diff diff-comment deploy destroy adopted baselines github-role doctor doctor-table golden dictionary warehouse-script rds-authorities cost lock clean
+.PHONY: help setup demo dashboard check test stress bench bench-keep bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit lint-infra audit synth diff diff-comment deploy destroy adopted baselines github-role doctor doctor-table golden dictionary warehouse-script rds-authorities cost lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -69,6 +69,12 @@ unit: setup ## unit tests only
 stress: setup ## 50 races of two extractions, and five times 12 writers for 60 s against one and a timestamp reader
 	RACES=50 $(PY) -m pytest -q tests/postgres/test_reading_rule.py -k racing
 	for run in 1 2 3 4 5; do STRESS_SECONDS=60 $(PY) -m pytest -q -s tests/postgres/test_stress.py | grep -E "Reader:|passed|failed"; done
+
+bench: setup $(if $(DLT),.cache/dlt/.ready) ## every benchmark, and a report in build/bench (ROWS="10000 1000000", ROUNDS=3, DLT=1; COMPARE=1 fails where it got worse)
+	$(PY) -m bench --rows $(or $(ROWS),10000) --rounds $(or $(ROUNDS),3) $(if $(DLT),--dlt .cache/dlt/bin/python) $(if $(COMPARE),--compare)
+
+bench-keep: setup ## make the last report of make bench the reviewed one: docs/performance.md
+	$(PY) -m bench --keep
 
 bench-extract: setup $(if $(DLT),.cache/dlt/.ready) ## the extraction against psql's COPY (ROWS=1000000; DLT=1: and dlt)
 	$(PY) -m bench.extract --rows $(or $(ROWS),1000000) $(if $(DLT),--dlt .cache/dlt/bin/python)

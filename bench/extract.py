@@ -1,8 +1,8 @@
 """``make bench-extract``: the extraction against ``psql``'s COPY of the same rows to a file, alternating.
 
 Prints wall times, their ratio and the peak memory of the extracting process, for a first batch of
-`--rows` sales orders and for a batch of 100 changed rows among them; and for how long a command that changes the schema
-waits when it comes while all rows are read.
+`--rows` sales orders and for a batch of 100 changed rows among them, against ``select count(*)``; and for how long a command that
+changes the schema waits when it comes while all rows are read.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
-from bench.processes import client, create_bucket, run, scratch, tell
+from bench.figures import Figure, as_table
+from bench.processes import client, create_bucket, run, scratch, tell, terminal
 from local.home import ROOT, Home
 from local.servers.emulator_process import Aws, credentials
 from local.servers.postgres import PostgresServer, binaries
@@ -44,12 +44,23 @@ def main() -> None:
     if options.child:
         _extract_here()
         return
+    console = terminal()
     with scratch() as directory:
-        _measure(directory, options.rows, options.rounds, options.dlt)
+        console.print(as_table(measure(directory, options.rows, options.rounds, console, options.dlt)))
 
 
-def _measure(directory: Path, rows: int, rounds: int, dlt: Path | None) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 120)
+def measure(directory: Path, rows: int, rounds: int, console: Console, dlt: Path | None = None) -> list[Figure]:
+    """Extract all of `rows` orders, and 100 changed ones, `rounds` times; and alter the table while it is read.
+
+    Parameters
+    ----------
+    directory
+        For everything that is written.
+    console
+        Shows what is going on, and for how long the command that alters the table waits.
+    dlt
+        Python of an environment that has dlt, to compare with it too.
+    """
     home = Home(directory / "home")
     home.create()
     aws, server = Aws(home), PostgresServer(directory / "source", password="bench", database="source")  # noqa: S106
@@ -63,40 +74,45 @@ def _measure(directory: Path, rows: int, rounds: int, dlt: Path | None) -> None:
                 connection.execute(GENERATE, (rows,))
             with psycopg.connect(server.url, autocommit=True) as connection:
                 connection.execute("vacuum (analyze)")
-        table = Table(title=f"{rows:,} sales orders", title_justify="left")
-        names = ["extraction, gzip parts", *(["dlt, gzip files"] if dlt else [])]
-        for column in ("round", "psql COPY to a file", *(c for name in names for c in (name, "ratio", "peak memory"))):
-            table.add_column(column, justify="right")
+        pairs: dict[str, list[tuple[float, float]]] = {"psql COPY to a file": []}
+        changed: list[tuple[float, float]] = []
+        peak = peak_changed = 0.0
         for number in range(1, rounds + 1):
-            with console.status(f"round {number}"):
+            with console.status(f"extract: round {number} of {rounds}"):
                 baseline = _psql(server.url, directory / "copy.csv")
                 variables = _prepare(server.url, environment, number)
-                measured = [_child(variables)]
+                all_rows = _child(variables)
+                pairs["psql COPY to a file"].append((all_rows["seconds"], baseline))
                 if dlt:
-                    measured.append(_dlt(dlt, server.url, directory))
-                table.add_row(
-                    str(number), f"{baseline:.2f} s", *(cell for m in measured for cell in _cells(baseline, m))
-                )
-        console.print(table)
-        _incremental(console, server.url, variables)
+                    other = _dlt(dlt, server.url, directory)
+                    pairs.setdefault("dlt, gzip files", []).append((all_rows["seconds"], other["seconds"]))
+                some, counting = _changed(server.url, variables, number)
+                changed.append((some["seconds"], counting))
+            peak, peak_changed = max(peak, all_rows["peak"]), max(peak_changed, some["peak"])
         _waiting(console, server.url, _prepare(server.url, environment, rounds + 1))
     finally:
         aws.stop()
         server.stop()
+    return [
+        *(Figure("extract", "first batch", name, rows, tuple(those), peak) for name, those in pairs.items()),
+        Figure("extract", "100 changed rows", "select count(*)", rows, tuple(changed), peak_changed),
+    ]
 
 
-def _incremental(console: Console, url: str, variables: dict[str, str]) -> None:
+def _changed(url: str, variables: dict[str, str], number: int) -> tuple[dict[str, float], float]:
+    """Change 100 rows and extract them; return its figures, and the seconds that counting the table takes."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("update sales_order set staff_id = staff_id %% 20 + 1 where sales_order_id <= %s", (100,))
+        connection.execute(
+            "update sales_order set staff_id = staff_id %% 20 + 1 where sales_order_id between %s and %s",
+            (100 * number - 99, 100 * number),
+        )
         started = time.monotonic()
         connection.execute("select count(*) from sales_order")
         counting = time.monotonic() - started
     changed = _child(variables)
-    console.print(
-        f"100 changed rows: {changed['seconds']:.2f} s, {changed['rows']} rows read; select count(*) took {counting:.2f} s "
-        f"(limit 3 x that + 1 s = {3 * counting + 1:.2f} s)",
-        highlight=False,
-    )
+    if changed["rows"] != 100:
+        sys.exit(f"100 rows were changed, and {changed['rows']:.0f} extracted")
+    return changed, counting
 
 
 def _waiting(console: Console, url: str, variables: dict[str, str]) -> None:
@@ -169,11 +185,6 @@ def _extract_here() -> None:
     outcome = extract(ExtractSettings())
     seconds = time.monotonic() - started
     tell(seconds=seconds, rows=outcome.rows.get("sales_order", 0))
-
-
-def _cells(baseline: float, measured: dict[str, float]) -> list[str]:
-    ratio = measured["seconds"] / baseline
-    return [f"{measured['seconds']:.2f} s", f"{ratio:.2f}", f"{measured['peak']:.0f} MiB"]
 
 
 if __name__ == "__main__":

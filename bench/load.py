@@ -1,7 +1,7 @@
 r"""``make bench-load``: the load against ``psql``'s \copy of the same rows as CSV into an identical table.
 
 Prints wall times, their ratio and the peak memory of the loading process, for a first publication of `--rows` sales
-orders, and the time for a publication of 100 further ones. The dimensions are there before, in both. At the end the
+orders and for a publication of 100 further ones. The dimensions are there before, in both. At the end the
 loaded warehouse is compared, by ordered dump, with one that was rebuilt from the lake's files, killed once on the way.
 """
 
@@ -19,9 +19,9 @@ from typing import Any
 import duckdb
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
-from bench.processes import client, create_bucket, run, scratch, tell
+from bench.figures import Figure, as_table
+from bench.processes import client, create_bucket, run, scratch, tell, terminal
 from contracts.checksum import mix_sql
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.listing import LISTED_TABLES, Listing
@@ -76,8 +76,22 @@ def main() -> None:
     if options.child:
         _work_here(options.child)
         return
+    console = terminal()
     with scratch() as directory:
-        Bench(directory, options.rows).run(options.rounds)
+        console.print(as_table(measure(directory, options.rows, options.rounds, console)))
+
+
+def measure(directory: Path, rows: int, rounds: int, console: Console) -> list[Figure]:
+    """Load `rows` orders into an empty warehouse, and 100 further ones, `rounds` times; then rebuild it and compare.
+
+    Parameters
+    ----------
+    directory
+        For everything that is written.
+    console
+        Shows what is going on, and what came of the comparison.
+    """
+    return Bench(directory, rows).run(rounds, console)
 
 
 class Bench:
@@ -94,9 +108,8 @@ class Bench:
         self._database.execute("set enable_progress_bar = false")
         self._tables: dict[str, TablePublication] = dict.fromkeys(LAKE_TABLES, EMPTY)
 
-    def run(self, rounds: int) -> None:
-        """Measure, and print."""
-        console = Console(width=None if sys.stdout.isatty() else 120)
+    def run(self, rounds: int, console: Console) -> list[Figure]:
+        """Measure."""
         try:
             with console.status(f"generating {self._rows:,} sales orders"):
                 self._environment = {**credentials(), "AWS_ENDPOINT_URL": self._aws.start()}
@@ -104,30 +117,36 @@ class Bench:
                 for bucket in ("bench-ingestion", "bench-processed"):
                     create_bucket(self._s3, bucket)
                 self._server.start()
-                csv = self._generate()
-            table = Table(title=f"{self._rows:,} sales orders", title_justify="left")
-            for column in ("round", "psql \\copy", "load", "ratio", "peak memory", "100 further orders"):
-                table.add_column(column, justify="right")
+                self._generate()
+            first, further, peaks = [], [], []
             for number in range(1, rounds + 1):
-                with console.status(f"round {number}"):
-                    baseline = self._psql(csv, f"psql_{number}")
-                    loaded, further = self._load(f"load_{number}")
+                with console.status(f"load: round {number} of {rounds}"):
+                    baseline = self._psql(f"psql_{number}")
+                    loaded = self._load(f"load_{number}")
                     if number < rounds:
                         self._drop(f"load_{number}")
-                cells = [f"{baseline:.2f} s", f"{loaded['seconds']:.2f} s", f"{loaded['seconds'] / baseline:.2f}"]
-                table.add_row(str(number), *cells, f"{loaded['peak']:.0f} MiB", f"{further['seconds']:.2f} s")
-            console.print(table)
+                first.append((loaded[0]["seconds"], baseline[0]))
+                further.append((loaded[1]["seconds"], baseline[1]))
+                peaks.append([one["peak"] for one in loaded])
             with console.status("rebuilding"):
                 seconds, is_equal = self._rebuild(f"load_{rounds}")
             console.print(
                 f"rebuilt, killed once on the way, in {seconds:.1f} s: {'equal' if is_equal else 'NOT EQUAL'}"
             )
+            if not is_equal:
+                sys.exit("A rebuilt warehouse must equal a loaded one.")
         finally:
             self._aws.stop()
             self._server.stop()
+        peak, peak_further = (max(column) for column in zip(*peaks, strict=True))
+        baseline_name = r"psql \copy into the same table"
+        return [
+            Figure("load", "first rows", baseline_name, self._rows, tuple(first), peak),
+            Figure("load", "100 further rows", baseline_name, self._rows, tuple(further), peak_further),
+        ]
 
-    def _generate(self) -> Path:
-        """Write publications 1 and 2, keep 3 for later, and write the orders as CSV."""
+    def _generate(self) -> None:
+        """Write publications 1 and 2, keep 3 for later, and write the orders, and the further ones, as CSV."""
         for name, select in DIMENSIONS.items():
             self._write(name, 1, select, 0)
         self._publish(1)
@@ -136,13 +155,13 @@ class Bench:
             self._write(FACT, 2, ORDERS.format(low=low, high=high), low)
         self._publish(2)
         self._orders = self._tables[FACT].files
-        csv = self._directory / "orders.csv"
         orders = ORDERS.format(low=1, high=self._rows + 1)
-        self._database.execute(f"copy ({orders}) to '{csv}' (format csv, header)")
         further = ORDERS.format(low=self._rows + 1, high=self._rows + 101)
+        self._csv = [self._directory / "orders.csv", self._directory / "further.csv"]
+        for csv, select in zip(self._csv, (orders, further), strict=True):
+            self._database.execute(f"copy ({select}) to '{csv}' (format csv, header)")
         self._write(FACT, 3, further, self._rows + 1)
         self._last = self._publication(3)
-        return csv
 
     def _write(self, name: str, batch: int, select: str, first: int) -> None:
         """Write one data file and add its figures to the table's."""
@@ -197,8 +216,8 @@ class Bench:
     def _url(self, name: str) -> str:
         return self._server.url.rsplit("/", 1)[0] + f"/{name}"
 
-    def _psql(self, csv: Path, name: str) -> float:
-        """Copy the orders with psql into a table with the same keys, foreign keys and index."""
+    def _psql(self, name: str) -> list[float]:
+        """Copy the orders, then the further ones, with psql into a table with the same keys, foreign keys and index."""
         url = self._create(name)
         with psycopg.connect(url) as connection:
             for table in STAR_TABLES.values():
@@ -208,10 +227,12 @@ class Bench:
                 rows = self._database.execute(select).fetchall()
                 marks = ", ".join(["%s"] * len(rows[0]))
                 connection.cursor().executemany(f"insert into {dimension} values ({marks})", rows)
-        started = time.monotonic()
-        command = f"\\copy {FACT} from '{csv}' (format csv, header)"
-        subprocess.run([str(binaries() / "psql"), url, "-qc", command], check=True)
-        seconds = time.monotonic() - started
+        seconds = []
+        for csv in self._csv:
+            started = time.monotonic()
+            command = f"\\copy {FACT} from '{csv}' (format csv, header)"
+            subprocess.run([str(binaries() / "psql"), url, "-qc", command], check=True)
+            seconds.append(time.monotonic() - started)
         self._drop(name)
         return seconds
 

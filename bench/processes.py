@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from rich.console import Console
 
 from local.home import ROOT
 from local.servers.emulator_process import REGION
@@ -24,6 +25,11 @@ def scratch() -> Iterator[Path]:
     build.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=build, ignore_cleanup_errors=True) as directory:
         yield Path(directory)
+
+
+def terminal() -> Console:
+    """Return where benchmarks show what they do."""
+    return Console(width=None if sys.stdout.isatty() else 140)
 
 
 def client(service: str, endpoint: str) -> Any:

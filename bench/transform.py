@@ -1,28 +1,28 @@
 """``make bench-transform``: the job against DuckDB, which makes the same tables in Parquet from the same CSV parts.
 
-A first batch of `--rows` sales orders, with their transactions and payments; then batches of 100 changed rows, by turns into
-this lake and into one of 10,000. Prints wall times, ratios, the peak memory of all of the job's processes, and how many
+First batches of `--rows` sales orders, with their transactions and payments, into empty lakes; then batches of 100 changed rows, by
+turns into the last of these lakes and into one of 10,000 rows. Prints wall times, ratios, the peak memory of all of the job's processes, and how many
 files a batch wrote.
 """
 
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import duckdb
 import psutil
 from rich.console import Console
-from rich.table import Table
 
-from bench.processes import client, create_bucket, scratch
+from bench.figures import Figure, as_table
+from bench.processes import client, create_bucket, scratch, terminal
 from bench.rows import BASELINE, CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
 from contracts.checksum import mix_sql
 from contracts.protocol.bucket import Bucket
@@ -45,38 +45,64 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--increments", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = terminal()
+    with scratch() as directory:
+        console.print(as_table(measure(directory, options.rows, options.rounds, console)))
+
+
+def measure(directory: Path, rows: int, rounds: int, console: Console) -> list[Figure]:
+    """Bring first batches of `rows` orders, transactions and payments into empty lakes; then 100 changed rows into the last one.
+
+    Parameters
+    ----------
+    directory
+        For everything that is written.
+    rounds
+        How many first batches, and how many with 100 changed rows.
+    console
+        Shows what is going on.
+    """
+    first, changed, peaks = [], [], []
     with ExitStack() as stack:
-        directory = stack.enter_context(scratch())
-        benches = []
-        for name, rows in (("large", options.rows), ("small", SMALL)):
-            with console.status(f"generating {rows:,} rows a table"):
-                benches.append(Bench(directory / name, rows))
-                stack.callback(benches[-1].stop)
-        large, small = benches
-        table = Table(title="orders, transactions and payments", title_justify="left")
-        for column in ("rows a table", "batch", "rows", "job", "DuckDB", "ratio", "peak memory", "files written"):
-            table.add_column(column, justify="right")
-        for bench in benches:
-            with console.status(f"first batch, {bench.rows:,} rows a table"):
-                baseline = bench.baseline()
-                first = bench.first()
-            against = [f"{baseline:.1f} s", f"{first.seconds / baseline:.2f}"] if bench is large else ["", ""]
-            table.add_row(
-                f"{bench.rows:,}", "1", f"{3 * bench.rows:,}", f"{first.seconds:.1f} s", *against, *first.cells
-            )
-        seconds: dict[Bench, list[float]] = {bench: [] for bench in benches}
-        for batch in range(2, options.increments + 2):
-            for bench in benches:
-                with console.status(f"batch {batch}, {bench.rows:,} rows a table"):
-                    job = bench.increment(batch)
-                seconds[bench].append(job.seconds)
-                table.add_row(f"{bench.rows:,}", str(batch), "100", f"{job.seconds:.1f} s", "", "", *job.cells)
-        console.print(table)
-        of_large, of_small = median(seconds[large]), median(seconds[small])
-        console.print(f"100 changed rows, medians: {of_large:.1f} s / {of_small:.1f} s = {of_large / of_small:.2f}")
+
+        def lake(name: str, size: int) -> Bench:
+            with console.status(f"generating {size:,} rows a table"):
+                bench = Bench(directory / name, size)
+            stack.callback(bench.stop)
+            return bench
+
+        for number in range(1, rounds + 1):
+            large = lake(f"large-{number}", rows)
+            with console.status(f"transform: first batch, round {number} of {rounds}"):
+                baseline, job = large.baseline(), large.first()
+            first.append((job.seconds, baseline))
+            peaks.append(job.peak)
+            if number < rounds:
+                large.stop()
+                shutil.rmtree(directory / f"large-{number}")
+        small = lake("small", SMALL)
+        small.first()
+        increments = []
+        for number in range(1, rounds + 1):
+            with console.status(f"transform: 100 changed rows, round {number} of {rounds}"):
+                ours, theirs = large.increment(number + 1), small.increment(number + 1)
+            changed.append((ours.seconds, theirs.seconds))
+            increments.append(ours)
+        files = [job.files for job in increments]
+        console.print(f"A batch of 100 changed rows wrote {min(files)} to {max(files)} files.", highlight=False)
+    return [
+        Figure("transform", "first batch", "DuckDB on the same files", rows, tuple(first), max(peaks)),
+        Figure(
+            "transform",
+            "100 changed rows",
+            f"the same among {SMALL:,}",
+            rows,
+            tuple(changed),
+            max(job.peak for job in increments),
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +112,6 @@ class Job:
     seconds: float
     peak: float
     files: int
-
-    @property
-    def cells(self) -> list[str]:
-        """What a table shows beside the time."""
-        return [f"{self.peak:.0f} MiB", str(self.files)]
 
 
 class Bench:
