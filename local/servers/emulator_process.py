@@ -1,9 +1,11 @@
 """The AWS emulator as a process of a home, and clients that talk to it."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -127,17 +129,42 @@ def session(platform: dict[str, str]) -> boto3.Session:
     PlatformDownError
         When nothing answers at its endpoint.
     """
-    if not _answers(platform["endpoint"]):
-        raise PlatformDownError("The platform does not run. Start it: python -m local up")
-    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=platform["region"])  # noqa: S106
+    _check_answers(platform)
+    return _new_session(platform["region"])
 
 
 def client(platform: dict[str, str], service: str) -> Any:
-    """Return a client of one service of a running platform; it waits for long invocations and never repeats them."""
+    """Return a client of one service of a running platform; it waits for long invocations and never repeats them.
+
+    Raises
+    ------
+    PlatformDownError
+        When nothing answers at its endpoint.
+    """
     from botocore.config import Config
 
+    _check_answers(platform)
     config = Config(read_timeout=920, retries={"total_max_attempts": 1})
-    return session(platform).client(service, endpoint_url=platform["endpoint"], config=config)
+    with _making:  # a session makes one client at a time
+        return _shared_session(platform["region"]).client(service, endpoint_url=platform["endpoint"], config=config)
+
+
+_making = threading.Lock()
+
+
+@functools.cache
+def _shared_session(region: str) -> boto3.Session:
+    """Return the session that keeps AWS's models of services: to read them takes longer than most calls."""
+    return _new_session(region)
+
+
+def _new_session(region: str) -> boto3.Session:
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)  # noqa: S106
+
+
+def _check_answers(platform: dict[str, str]) -> None:
+    if not _answers(platform["endpoint"]):
+        raise PlatformDownError("The platform does not run. Start it: python -m local up")
 
 
 def _comes_up(endpoint: str, process: subprocess.Popen[bytes], seconds: float) -> bool:
