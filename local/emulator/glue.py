@@ -129,7 +129,8 @@ def _ahead() -> Ahead:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     settings, logs, scratch = (Path(os.environ[name]) for name in ("LOCAL_SPARK_CONF", "LOCAL_LOGS", "TMPDIR"))
-    return Ahead(settings, logs, scratch, {**kept, **own})
+    practises = os.environ.get("LOCAL_SPARK_PRACTICE", "1") != "0"
+    return Ahead(settings, logs, scratch, {**kept, **own}, practises=practises)
 
 
 def _login(job: dict[str, Any], endpoint: str) -> dict[str, str]:

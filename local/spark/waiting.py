@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from setproctitle import setproctitle
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -31,7 +33,8 @@ def main() -> None:
     from pyspark.sql import SparkSession
 
     spark = SparkSession.builder.getOrCreate()
-    _practise(spark)
+    if "--practise" in sys.argv:
+        _practise(spark)
     line = sys.stdin.readline()
     if line:
         _become(spark._jvm, json.loads(line))
@@ -57,6 +60,7 @@ def _become(java: Any, run: dict[str, Any]) -> None:
     _log_in(java, run["environment"])
     sys.path[:0] = [str(Path(run["script"]).parent), run["library"]]
     sys.argv = [run["script"], *run["arguments"]]
+    setproctitle(" ".join([sys.executable, *sys.argv]))  # who looks for the run among the processes finds it
     runpy.run_path(run["script"], run_name="__main__")
 
 

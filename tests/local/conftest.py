@@ -34,6 +34,7 @@ class Platform:
     def start(self, *arguments: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "local", *arguments, "--home", str(self.home)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "SPARK_", "PYSPARK_"))}
+        environment["LOCAL_SPARK_PRACTICE"] = "0"  # batch follows batch, and two cores are busy
         return subprocess.Popen(
             command,
             cwd=self.root,

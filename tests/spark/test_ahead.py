@@ -41,7 +41,7 @@ def place(tmp_path):
 
 @pytest.fixture
 def ahead(place):
-    started = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})
+    started = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"}, practises=False)
     yield started
     for process in children():
         process.kill()
@@ -62,6 +62,14 @@ def children():
     return [p for p in psutil.Process().children() if "waiting.py" in " ".join(p.cmdline())]
 
 
+def until(found, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return answer
+
+
 def a_run(place, code=0):
     return SparkRun(str(place / "script.py"), [str(code), "b c"], place / "library", LOGIN)
 
@@ -78,7 +86,9 @@ def test_a_run_has_its_own_login_arguments_library_and_log_and_ends_with_its_cod
     (waiting,) = children()
     log = place / "logs" / "run.log"
     process = ahead.begin(a_run(place, code=3), log)
-    assert process.pid == waiting.pid and children() == [waiting], "one process, which had waited"
+    assert process.pid == waiting.pid, "the process that had waited"
+    shown = until(lambda: [p for p in psutil.Process().children() if "script.py 3 b c" in " ".join(p.cmdline())])
+    assert shown == [waiting], "the run is found by its script and arguments"
     assert process.wait(60) == 3
     assert told(log) == {
         "arguments": ["3", "b c"],
@@ -89,6 +99,14 @@ def test_a_run_has_its_own_login_arguments_library_and_log_and_ends_with_its_cod
         "ours": [],
     }
     assert list((place / "logs").iterdir()) == [log]
+
+
+def test_a_run_need_not_wait_until_the_practice_is_over(place):
+    write_settings(place)
+    ahead = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})
+    log = place / "logs" / "run.log"
+    assert ahead.begin(a_run(place), log).wait(60) == 0
+    assert told(log)["java"] == list(LOGIN.values()), "its own login, not that of the practice"
 
 
 def test_without_settings_nothing_waits(place, ahead):
@@ -129,10 +147,7 @@ def test_when_whoever_started_it_is_gone_it_ends_with_its_java(place, ahead):
     write_settings(place)
     ahead.prepare()
     (waiting,) = children()
-    deadline = time.monotonic() + 60
-    while not (java := [p for p in waiting.children(recursive=True) if "java" in p.name()]):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    java = until(lambda: [p for p in waiting.children(recursive=True) if "java" in p.name()])
     ahead._waiting.process.stdin.close()
     assert psutil.wait_procs([*java, waiting], timeout=60)[1] == []
 
