@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 from rich.console import Console
 
-from bench.figures import Figure, as_table
-from bench.processes import client, create_bucket, run, scratch, tell, terminal
+from bench.figures import Figure
+from bench.processes import client, create_bucket, run, show, tell
 from local.home import ROOT, Home
 from local.servers.emulator_process import Aws, credentials
 from local.servers.postgres import PostgresServer, binaries
@@ -44,9 +44,7 @@ def main() -> None:
     if options.child:
         _extract_here()
         return
-    console = terminal()
-    with scratch() as directory:
-        console.print(as_table(measure(directory, options.rows, options.rounds, console, options.dlt)))
+    show(lambda directory, console: measure(directory, options.rows, options.rounds, console, options.dlt))
 
 
 def measure(directory: Path, rows: int, rounds: int, console: Console, dlt: Path | None = None) -> list[Figure]:
@@ -88,7 +86,7 @@ def measure(directory: Path, rows: int, rounds: int, console: Console, dlt: Path
                     pairs.setdefault("dlt, gzip files", []).append((all_rows["seconds"], other["seconds"]))
                 some, counting = _changed(server.url, variables, number)
                 changed.append((some["seconds"], counting))
-            peak, peak_changed = max(peak, all_rows["peak"]), max(peak_changed, some["peak"])
+                peak, peak_changed = max(peak, all_rows["peak"]), max(peak_changed, some["peak"])
         _waiting(console, server.url, _prepare(server.url, environment, rounds + 1))
     finally:
         aws.stop()

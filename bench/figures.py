@@ -72,6 +72,21 @@ class Figure:
         """By how much the ratio may be off: half the range of the pairs, but not less than `LEAST_NOISE` of it."""
         return max((max(self.ratios) - min(self.ratios)) / 2, LEAST_NOISE * self.ratio)
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What a table shows of it, in the order of `COLUMNS`."""
+        return (
+            self.stage,
+            self.work,
+            f"{self.rows:,}",
+            f"{self.seconds:.2f} s",
+            self.baseline,
+            f"{self.baseline_seconds:.2f} s",
+            f"{self.ratio:.2f}",
+            f"{min(self.ratios):.2f}–{max(self.ratios):.2f}",
+            f"{self.peak:.0f} MiB",
+        )
+
     def is_worse_than(self, before: "Figure") -> bool:
         """Tell whether the ratio has grown by more than the noise of both.
 
@@ -94,32 +109,16 @@ class Figure:
         return cls(**{**found, "pairs": tuple((ours, theirs) for ours, theirs in found["pairs"])})
 
 
+#: What a table of figures shows, and what of it is text; see `Figure.cells`.
+COLUMNS = ("stage", "work", "rows", "platform", "baseline", "of the baseline", "ratio", "range", "peak memory")
+TEXTS = frozenset(("stage", "work", "baseline"))
+
+
 def as_table(figures: Iterable[Figure]) -> Table:
     """Return figures as a table for a terminal."""
     table = Table(title="medians, and the range of the pairs' ratios", title_justify="left")
-    for column, justify in (
-        ("stage", "left"),
-        ("work", "left"),
-        ("rows", "right"),
-        ("platform", "right"),
-        ("baseline", "left"),
-        ("", "right"),
-        ("ratio", "right"),
-        ("range", "right"),
-        ("peak memory", "right"),
-    ):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for f in figures:
-        low, high = min(f.ratios), max(f.ratios)
-        table.add_row(
-            f.stage,
-            f.work,
-            f"{f.rows:,}",
-            f"{f.seconds:.2f} s",
-            f.baseline,
-            f"{f.baseline_seconds:.2f} s",
-            f"{f.ratio:.2f}",
-            f"{low:.2f}–{high:.2f}",
-            f"{f.peak:.0f} MiB",
-        )
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in TEXTS else "right")
+    for figure in figures:
+        table.add_row(*figure.cells)
     return table

@@ -20,8 +20,8 @@ import duckdb
 import psycopg
 from rich.console import Console
 
-from bench.figures import Figure, as_table
-from bench.processes import client, create_bucket, run, scratch, tell, terminal
+from bench.figures import Figure
+from bench.processes import client, create_bucket, run, show, tell
 from contracts.checksum import mix_sql
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.listing import LISTED_TABLES, Listing
@@ -76,9 +76,7 @@ def main() -> None:
     if options.child:
         _work_here(options.child)
         return
-    console = terminal()
-    with scratch() as directory:
-        console.print(as_table(measure(directory, options.rows, options.rounds, console)))
+    show(lambda directory, console: measure(directory, options.rows, options.rounds, console))
 
 
 def measure(directory: Path, rows: int, rounds: int, console: Console) -> list[Figure]:

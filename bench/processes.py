@@ -6,7 +6,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 from rich.console import Console
 
+from bench.figures import Figure, as_table
 from local.home import ROOT
 from local.servers.emulator_process import REGION
 
@@ -30,6 +31,13 @@ def scratch() -> Iterator[Path]:
 def terminal() -> Console:
     """Return where benchmarks show what they do."""
     return Console(width=None if sys.stdout.isatty() else 140)
+
+
+def show(measure: Callable[[Path, Console], list[Figure]]) -> None:
+    """Run one benchmark in a directory of its own, and print its figures."""
+    console = terminal()
+    with scratch() as directory:
+        console.print(as_table(measure(directory, console)))
 
 
 def client(service: str, endpoint: str) -> Any:

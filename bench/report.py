@@ -14,7 +14,7 @@ import psutil
 import vl_convert
 
 from analytics.dashboard.description import MAIN_COLOUR
-from bench.figures import Figure
+from bench.figures import COLUMNS, TEXTS, Figure
 from local.dashboard.charts import DARK, LIGHT, Theme
 from local.home import ROOT
 
@@ -90,23 +90,7 @@ class Report:
 
     def page(self, images: str) -> str:
         """Return the page; its pictures lie in `images`, seen from it."""
-        table = _markdown(
-            ("stage", "work", "rows", "platform", "baseline", "of the baseline", "ratio", "range", "peak memory"),
-            [
-                (
-                    f.stage,
-                    f.work,
-                    f"{f.rows:,}",
-                    f"{f.seconds:.2f} s",
-                    f.baseline,
-                    f"{f.baseline_seconds:.2f} s",
-                    f"**{f.ratio:.2f}**",
-                    f"{min(f.ratios):.2f}–{max(f.ratios):.2f}",
-                    f"{f.peak:.0f} MiB",
-                )
-                for f in self.figures
-            ],
-        )
+        table = _markdown(f.cells for f in self.figures)
         text = (Path(__file__).parent / "performance.md").read_text("utf-8")
         picture = (
             f'<picture><source media="(prefers-color-scheme: dark)" srcset="{images}/performance-dark.svg">'
@@ -125,9 +109,10 @@ def keep(report: Report) -> None:
     report.plot(IMAGES)
 
 
-def _markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    is_number = [name not in ("stage", "work", "baseline") for name in header]
-    lines = [header, ["---:" if right else "---" for right in is_number], *rows]
+def _markdown(rows: Iterable[Sequence[str]]) -> str:
+    ratio = COLUMNS.index("ratio")
+    shown = [[f"**{cell}**" if place == ratio else cell for place, cell in enumerate(row)] for row in rows]
+    lines = [COLUMNS, ["---" if column in TEXTS else "---:" for column in COLUMNS], *shown]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

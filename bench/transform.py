@@ -21,8 +21,8 @@ import duckdb
 import psutil
 from rich.console import Console
 
-from bench.figures import Figure, as_table
-from bench.processes import client, create_bucket, scratch, terminal
+from bench.figures import Figure
+from bench.processes import client, create_bucket, show
 from bench.rows import BASELINE, CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
 from contracts.checksum import mix_sql
 from contracts.protocol.bucket import Bucket
@@ -47,9 +47,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    console = terminal()
-    with scratch() as directory:
-        console.print(as_table(measure(directory, options.rows, options.rounds, console)))
+    show(lambda directory, console: measure(directory, options.rows, options.rounds, console))
 
 
 def measure(directory: Path, rows: int, rounds: int, console: Console) -> list[Figure]:

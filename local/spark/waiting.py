@@ -43,11 +43,12 @@ def main() -> None:
 def _practise(spark: "SparkSession") -> None:
     """Practise until a run is there; whatever fails here does not matter to it."""
     _log_in(spark._jvm, dict.fromkeys(LOGIN, "practice"))
-    practise = runpy.run_path(str(Path(__file__).with_name("practice.py")))["practise"]
-    with contextlib.suppress(Exception), contextlib.closing(practise(spark, tempfile.gettempdir())) as steps:
-        for _ in steps:
-            if select.select([sys.stdin], [], [], 0)[0]:
-                return
+    with contextlib.suppress(Exception):
+        practise = runpy.run_path(str(Path(__file__).with_name("practice.py")))["practise"]
+        with contextlib.closing(practise(spark, tempfile.gettempdir())) as steps:
+            for _ in steps:
+                if select.select([sys.stdin], [], [], 0)[0]:
+                    return
 
 
 def _log_in(java: Any, login: dict[str, str]) -> None:

@@ -130,6 +130,19 @@ def test_a_process_that_was_killed_is_replaced(place, ahead):
     assert ahead.begin(a_run(place), place / "logs" / "run.log").wait(60) == 0
 
 
+def test_a_process_that_ends_just_as_it_is_handed_a_run_is_replaced(place, ahead, monkeypatch):
+    write_settings(place)
+    ahead.prepare()
+    (waiting,) = children()
+    waiting.kill()
+    waiting.wait(10)
+    with monkeypatch.context() as patch:
+        patch.setattr("subprocess.Popen.poll", lambda process: None)  # nobody has noticed
+        process = ahead.begin(a_run(place), place / "logs" / "run.log")
+    assert process.wait(60) == 0
+    assert [file.name for file in (place / "logs").iterdir()] == ["run.log"]
+
+
 def test_a_process_with_settings_of_before_is_replaced(place, ahead):
     write_settings(place)
     ahead.prepare()
