@@ -9,10 +9,13 @@ PY     := $(VENV)/bin/python
 ENV    ?= dev
 CLI     = $$($(PY) -m local.servers.tools --print-cdk) --app
 CDK     = $(CLI) "$(PY) app.py"
+# Packages of which little or nothing is imported: what of aws_cdk is, the stacks tell.
+UNUSED := aws_cdk|sympy|networkx|mpmath|pip|setuptools|mypyc?|tests?
 CODE   := app.py contracts cdk_app lambdas glue_jobs analytics operate local tools bench tests
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export UV_PYTHON_DOWNLOADS := never
-export PYTHONDONTWRITEBYTECODE := 1
+# Compiled modules are kept: without them, every command compiles boto3 and the like anew before it does anything.
+unexport PYTHONDONTWRITEBYTECODE
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
@@ -30,6 +33,8 @@ $(VENV)/.ready: requirements.lock package-lock.json lambdas/extract/requirements
 	$(PY) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "Python 3.11 or 3.12 is needed: make PYTHON=python3.11 ...")'
 	$(PY) -m pip install --quiet --disable-pip-version-check --cache-dir .cache/pip $$(grep '^uv==' requirements.txt)
 	$(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+	$(PY) -m compileall -q -j 0 -x '/($(UNUSED))/' $(VENV)/lib
+	$(PY) -c 'import app'
 	$(PY) -m local.servers.tools
 	$(PY) -m cdk_app.bundling
 	$(PY) -m local.spark.class_archive

@@ -122,11 +122,11 @@ def _endpoint() -> str:
 
 def _ahead() -> Ahead:
     kept = {name: value for name, value in os.environ.items() if name not in LOGIN}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # a library is unpacked once, and its modules are compiled once
     own = {
         "AWS_ENDPOINT_URL": _endpoint(),
         "AWS_REGION": os.environ["MINISTACK_REGION"],
         "AWS_DEFAULT_REGION": os.environ["MINISTACK_REGION"],
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     settings, logs, scratch = (Path(os.environ[name]) for name in ("LOCAL_SPARK_CONF", "LOCAL_LOGS", "TMPDIR"))
     practises = os.environ.get("LOCAL_SPARK_PRACTICE", "1") != "0"
