@@ -3,12 +3,11 @@
 import hashlib
 import shlex
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-from local.errors import ToolMissingError
 from local.home import CACHE
-from local.servers.tools import iceberg_jars, java_home
+from local.servers.tools import java_home
+from local.spark.class_path import class_path, spark_home
 
 #: Where `local.spark.settings.write_spark_defaults` writes settings.
 DEFAULTS = "spark-defaults.conf"
@@ -24,7 +23,7 @@ def spark_environment(directory: Path) -> dict[str, str]:
     return {
         "JAVA_HOME": str(java_home()),
         "PYSPARK_PYTHON": sys.executable,
-        "SPARK_CONF_DIR": str(_spark_home() / "conf"),
+        "SPARK_CONF_DIR": str(spark_home() / "conf"),
         "PYSPARK_SUBMIT_ARGS": f"--properties-file {shlex.quote(str(directory / DEFAULTS))} pyspark-shell",
         "SPARK_SUBMIT_OPTS": f"-XX:SharedArchiveFile={shlex.quote(str(archive))}" if archive.exists() else "",
     }
@@ -36,13 +35,6 @@ def class_archive() -> Path:
     One archive is for one JVM and one class path; the JVM itself checks both.
     """
     java = java_home()
-    parts = [java, (java / "bin" / "java").stat().st_mtime_ns, _spark_home(), *iceberg_jars()[0]]
+    parts = [java, (java / "bin" / "java").stat().st_mtime_ns, spark_home(), *class_path()[0]]
     digest = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
     return CACHE / "classes" / f"{digest[:16]}.jsa"
-
-
-def _spark_home() -> Path:
-    spec = find_spec("pyspark")  # not imported: that takes longer than what is asked for
-    if spec is None or spec.origin is None:
-        raise ToolMissingError("PySpark is not installed: make setup")
-    return Path(spec.origin).parent

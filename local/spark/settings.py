@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from contracts.protocol.catalog import CATALOG
-from local.servers.tools import iceberg_jars
+from local.spark.class_path import class_path
 from local.spark.jvm import DEFAULTS
 
 _LOGGING = "log4j2.properties"
@@ -50,12 +50,14 @@ def write_spark_defaults(
         Whether the JVM optimises what it runs very often: worth it from about a million rows; below, its first compiler
         alone is quicker.
     """
-    jars, prefix = iceberg_jars()
+    jars, prefix = class_path()
     catalog = f"spark.sql.catalog.{CATALOG}"
     cores = os.cpu_count() or 1
     settings = {
         "spark.master": f"local[{cores}]",
         "spark.ui.enabled": "false",
+        # Spark describes every plan for its user interface.
+        "spark.sql.ui.explainMode": "simple",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "1536m",
