@@ -80,6 +80,7 @@ def publish(
     for name, extract in manifest.tables.items():
         check_parts(context.ingestion, name, extract)
     batch = Batch(context, manifest, previous)
+    _compile_or_not(batch)
     if previous is None:
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(context.lake.ensure, LAKE_TABLES.values()))
@@ -111,6 +112,20 @@ def publish(
         if not context.publications:  # a replay is searched once, and its numbers are few
             note_newest(context.processed, PUBLICATION_PREFIX, manifest.batch, log)
     return publication
+
+
+def _compile_or_not(batch: Batch) -> None:
+    """Have Spark compile its plans for a large batch only: of few rows, compiling takes longer than interpreting."""
+    is_small = all(_rows(batch, table) <= by_lookup.SMALL_ROWS for table in _IN_ORDER)
+    configuration = batch.context.spark.conf
+    configuration.set("spark.sql.codegen.wholeStage", str(not is_small).lower())
+    configuration.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if is_small else "FALLBACK")
+
+
+def _rows(batch: Batch, table: StarTable) -> int:
+    """Return how many rows the batch may have to look at for a star table."""
+    names = (table.source, *table.joins)
+    return max(batch.manifest.tables[name].rows for name in names) + batch.before[table.name].quarantined
 
 
 def _apply(batch: Batch, log: Callable[[str], None]) -> tuple[dict[str, TablePublication], Ranges]:
@@ -156,9 +171,7 @@ def _table(batch: Batch, table: StarTable, references: References) -> Outcome:
         outcome = Outcome(unchanged(batch.before[table.name]))
     else:
         batch.context.lake.ensure(table)
-        names = (table.source, *table.joins)
-        rows = max(batch.manifest.tables[name].rows for name in names) + batch.before[table.name].quarantined
-        is_small = rows <= by_lookup.SMALL_ROWS and not _is_uncounted(batch, table)
+        is_small = _rows(batch, table) <= by_lookup.SMALL_ROWS and not _is_uncounted(batch, table)
         staged = StagedTable(batch, table, raw_rows(batch, table), references)
         outcome = (by_lookup if is_small else by_join).apply(staged)
     return deletions.reconciled(batch, table, outcome)

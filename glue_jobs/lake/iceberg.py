@@ -57,6 +57,7 @@ class Tables:
         self._prefix = (spark.conf.get(f"spark.sql.catalog.{CATALOG}") or "").removesuffix(_SPARK_CATALOG)
         self._util = self._java("spark.Spark3Util")
         self._schema_parser = self._java("SchemaParser")
+        self._former: dict[str, dict[str, str]] = {}
 
     def name(self, table: StarTable) -> str:
         """Return the table's name in SQL."""
@@ -67,7 +68,12 @@ class Tables:
         return bool(self._spark.catalog.tableExists(self.name(table)))
 
     def ensure(self, table: StarTable) -> None:
-        """Create a table that is missing, and add columns that the contract has gained."""
+        """Create a table that is missing, and add columns that the contract has gained; looked at once by each run."""
+        if table.name not in self._former:
+            self._make(table)
+            self._former[table.name] = self.former_columns(table)
+
+    def _make(self, table: StarTable) -> None:
         name = self.name(table)
         columns = (*table.columns, *LINEAGE)
         if not self.exists(table):
@@ -86,6 +92,8 @@ class Tables:
 
     def former_columns(self, table: StarTable) -> dict[str, str]:
         """Return the columns, and their types, that the table still has and the contract does not."""
+        if table.name in self._former:
+            return self._former[table.name]
         known = {column.name for column in (*table.columns, *LINEAGE)}
         return {name: kind for name, kind in self._fields(table).items() if name not in known}
 
@@ -99,9 +107,13 @@ class Tables:
         return {field["name"]: field["type"] for field in schema["fields"]}
 
     def _load(self, table: StarTable) -> Any:
-        loaded = self._util.loadIcebergTable(self._spark._jsparkSession, self.name(table))
+        loaded = self._loaded(table)
         loaded.refresh()  # another run may have committed since this session last looked
         return loaded
+
+    def _loaded(self, table: StarTable) -> Any:
+        """Return a table as the session looked at it last."""
+        return self._util.loadIcebergTable(self._spark._jsparkSession, self.name(table))
 
     def _java(self, name: str) -> Any:
         """Return a class of Iceberg, which lies in another package where its jar is a shaded one."""

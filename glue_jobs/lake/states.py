@@ -113,8 +113,8 @@ class States(Tables):
         return Head("" if newest is None else str(newest.snapshotId()), commit)
 
     def files(self, table: StarTable, snapshot_id: str) -> tuple[DataFile, ...]:
-        """Return the data files that a snapshot added."""
-        loaded = self._load(table)
+        """Return the data files that a snapshot added, which is the newest that the session has seen, or an earlier one."""
+        loaded = self._loaded(table)
         return self._listed(iterate(loaded.snapshot(int(snapshot_id)).addedDataFiles(loaded.io())))
 
     def files_after(self, table: StarTable, batch: int) -> tuple[DataFile, ...]:

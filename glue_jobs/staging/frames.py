@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.serializers import ArrowStreamSerializer
+from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from contracts.errors import StorageError
@@ -35,12 +36,17 @@ def frame(spark: SparkSession, bucket: Bucket, reading: Reading, parts: Sequence
     IngestionDamagedError
         When a part is not what the manifest says; of many rows, when they are computed, as Spark's error (`explained`).
     """
-    size = sum(part.bytes * (GZIP_RATIO if part.key.endswith(".gz") else 1) for part in parts)
-    if size <= HERE_BYTES and sum(part.rows for part in parts) <= HERE_ROWS:
-        return _local(spark, reading, [batch for part in parts for batch in _read(bucket, reading, part)])
+    if are_read_here(parts):
+        return local(spark, _schema(reading), [batch for part in parts for batch in _read(bucket, reading, part)])
     groups = _packed(parts, spark.sparkContext.defaultParallelism)
     numbers = spark.range(0, len(groups), 1, len(groups))
     return numbers.mapInArrow(functools.partial(on_executor, reading, groups), _schema(reading))
+
+
+def are_read_here(parts: Sequence[Part]) -> bool:
+    """Tell whether `frame` reads parts at once: Spark then holds their rows, and looks at them without a job."""
+    size = sum(part.bytes * (GZIP_RATIO if part.key.endswith(".gz") else 1) for part in parts)
+    return size <= HERE_BYTES and sum(part.rows for part in parts) <= HERE_ROWS
 
 
 def _read(bucket: Bucket, reading: Reading, part: Part) -> list[pa.RecordBatch]:
@@ -53,20 +59,18 @@ def _read(bucket: Bucket, reading: Reading, part: Part) -> list[pa.RecordBatch]:
     raise AssertionError("unreachable")
 
 
-def _local(spark: SparkSession, reading: Reading, batches: Iterable[pa.RecordBatch]) -> DataFrame:
+def local(spark: SparkSession, schema: StructType, batches: Iterable[pa.RecordBatch]) -> DataFrame:
     """Hand rows to the JVM as PySpark does it with a pandas frame, without pandas: no Python worker starts."""
     jvm: Any = spark._jvm
     # One batch, also when there is no row: an empty stream would have no schema.
-    whole = pa.Table.from_batches(batches, reading.schema).combine_chunks().to_batches() or [_no_rows(reading)]
+    columns = to_arrow_schema(schema)
+    whole = pa.Table.from_batches(batches, columns).combine_chunks().to_batches() or [
+        pa.RecordBatch.from_pylist([], columns)
+    ]
     stream = spark.sparkContext._serialize_to_jvm(
         whole, ArrowStreamSerializer(), jvm.PythonSQLUtils.readArrowStreamFromFile, jvm.ArrowIteratorServer
     )
-    rows = jvm.PythonSQLUtils.toDataFrame(stream, _schema(reading).json(), spark._jsparkSession)
-    return DataFrame(rows, spark)
-
-
-def _no_rows(reading: Reading) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist([], reading.schema)
+    return DataFrame(jvm.PythonSQLUtils.toDataFrame(stream, schema.json(), spark._jsparkSession), spark)
 
 
 def _schema(reading: Reading) -> StructType:

@@ -8,7 +8,7 @@ from contracts.protocol.manifest import Manifest, TableExtract
 from contracts.tables.source import SOURCE_TABLES
 from glue_jobs.errors import IngestionDamagedError
 from glue_jobs.staging.csv_parts import NUMBER, Reading
-from glue_jobs.staging.frames import frame
+from glue_jobs.staging.frames import are_read_here, frame
 
 
 def read_raw(spark: SparkSession, bucket: Bucket, manifest: Manifest, table: str) -> DataFrame:
@@ -34,6 +34,11 @@ def read_raw(spark: SparkSession, bucket: Bucket, manifest: Manifest, table: str
         newest = rows.groupBy(key).agg(F.max_by(F.struct(*names), NUMBER).alias("row"))
         rows = newest.select("row.*").join(_keys(spark, bucket, manifest, table), key, "left_semi")
     return rows.select(*[F.lit(None).cast("string").alias(c) if c in absent else F.col(c) for c in source.column_names])
+
+
+def is_at_hand(manifest: Manifest, table: str) -> bool:
+    """Tell whether Spark holds the rows that `read_raw` returns: to look at them again costs nothing."""
+    return not manifest.is_joined and are_read_here(manifest.tables[table].parts)
 
 
 def absent_columns(manifest: Manifest, table: str) -> frozenset[str]:

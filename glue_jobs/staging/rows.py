@@ -9,10 +9,10 @@ from contracts.tables.lake import QUARANTINE_ROW
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import SourceTable, StarTable
 from glue_jobs.context import Batch
-from glue_jobs.staging.parts import absent_columns, key_list, read_raw
+from glue_jobs.staging.parts import absent_columns, is_at_hand, key_list, read_raw
 from glue_jobs.star import BUILDERS
-from glue_jobs.star.content import with_hash
-from glue_jobs.star.conversion import conformed, problem, typed
+from glue_jobs.star.content import conformed
+from glue_jobs.star.conversion import problem, typed
 
 #: Tells whether a row was quarantined by an earlier batch.
 QUARANTINED = "_was_quarantined"
@@ -44,12 +44,17 @@ def raw_rows(batch: Batch, table: StarTable) -> DataFrame:
     return rows
 
 
+def are_at_hand(batch: Batch, table: StarTable) -> bool:
+    """Tell whether Spark holds the rows that `raw_rows` returns: to look at them again costs nothing."""
+    return not batch.before[table.name].quarantined and is_at_hand(batch.manifest, table.source)
+
+
 def star_rows(batch: Batch, table: StarTable, raw: DataFrame, extras: tuple[str, ...] = ()) -> DataFrame:
     """Make star rows with ``row_hash`` and the extras of raw rows; those with a problem are not to be shown."""
     sources = {table.source: typed(raw, SOURCE_TABLES[table.source], extras)}
     for name in table.joins:
         sources[name] = typed(good_rows(batch, name), SOURCE_TABLES[name])
-    return with_hash(conformed(BUILDERS[table.name](sources), table, extras), table)
+    return conformed(BUILDERS[table.name](sources), table, extras)
 
 
 def good_rows(batch: Batch, name: str) -> DataFrame:

@@ -1,6 +1,6 @@
 """Versions of rows: told by their content, numbered without a sort of everything in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -23,13 +23,26 @@ def with_hash(frame: DataFrame, table: StarTable) -> DataFrame:
     Every value stands behind a NUL, which PostgreSQL text cannot hold, and a letter that tells whether it is NULL. A column that
     the contract has gained stands behind its name, and not at all where it is NULL: rows without a value get no new version.
     """
-    pieces = [_piece(table, column) for column in table.content_columns]
-    return frame.withColumn("row_hash", F.expr(f"sha2(concat({', '.join(pieces)}), 256)"))
+    return frame.withColumn("row_hash", F.expr(_row_hash(table, lambda column: f"`{column.name}`")))
 
 
-def _piece(table: StarTable, column: ContractColumn) -> str:
+def conformed(frame: DataFrame, table: StarTable, extras: Sequence[str] = ()) -> DataFrame:
+    """Select a star table's content columns with their types, ``row_hash``, and the extras."""
+    content = [f"{_conformed(column)} as `{column.name}`" for column in table.content_columns]
+    return frame.selectExpr(*content, f"{_row_hash(table, _conformed)} as row_hash", *extras)
+
+
+def _conformed(column: ContractColumn) -> str:
+    return f"cast(`{column.name}` as {column.type.spark})"
+
+
+def _row_hash(table: StarTable, value: Callable[[ContractColumn], str]) -> str:
+    return f"sha2(concat({', '.join(_piece(table, column, value(column)) for column in table.content_columns)}), 256)"
+
+
+def _piece(table: StarTable, column: ContractColumn, value: str) -> str:
     # A date as its number of days: Spark takes longer to write a date than for all the rest.
-    text = f"unix_date(`{column.name}`)" if column.type is DATE else f"`{column.name}`"
+    text = f"unix_date({value})" if column.type is DATE else value
     if gained_since(table.name, column.name):
         return f"if({text} is null, '', concat('\\0c{column.name}\\0', cast({text} as string)))"
     return f"if({text} is null, '\\0n', '\\0v'), coalesce(cast({text} as string), '')"
@@ -40,15 +53,20 @@ def checksum(key: str) -> Column:
     return F.coalesce(F.sum(F.expr(mix_sql(f"`{key}`"))), F.lit(0))
 
 
+def date_columns(table: StarTable) -> list[str]:
+    """Return the columns of a table that refer to the calendar."""
+    return [column.name for column in table.columns if column.references == "dim_date.date_id"]
+
+
 def years(table: StarTable) -> Column:
     """Return the array of the years that a fact's row refers to; empty for other tables."""
-    dates = [c.name for c in table.columns if c.references == "dim_date.date_id"]
+    dates = date_columns(table)
     return F.array_distinct(F.array(*[F.year(name) for name in dates])) if dates else F.array().cast("array<int>")
 
 
 def span_of_years(table: StarTable) -> list[Column]:
     """Return the aggregates ``first_year`` and ``last_year`` of what a fact's rows refer to; NULL for other tables."""
-    dates = [c.name for c in table.columns if c.references == "dim_date.date_id"]
+    dates = date_columns(table)
     if not dates:
         return [F.lit(None).cast("int").alias(name) for name in ("first_year", "last_year")]
     return [

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from contracts.tables.currencies import CURRENCY_NAMES
 from contracts.tables.table import Column as ContractColumn
-from contracts.tables.table import SourceTable, StarTable
+from contracts.tables.table import SourceTable
 from contracts.tables.types import BOOLEAN, CURRENCY_CODE, ENUM, INTEGER, ISO_DATE, MONEY, TEXT, TIMESTAMP
 
 MASK = "(personal value)"
@@ -93,12 +93,6 @@ def typed(raw: DataFrame, table: SourceTable, extras: Sequence[str] = ()) -> Dat
         One column for each of the contract's, and the extras. Only rows without a problem may be shown.
     """
     return raw.selectExpr(*[f"{_value(column)} as `{column.name}`" for column in table.columns], *extras)
-
-
-def conformed(frame: DataFrame, table: StarTable, extras: Sequence[str] = ()) -> DataFrame:
-    """Select a star table's content columns with their types, and the extras."""
-    content = [f"cast(`{c.name}` as {c.type.spark}) as `{c.name}`" for c in table.content_columns]
-    return frame.selectExpr(*content, *extras)
 
 
 def shown(table: SourceTable, number: Column) -> list[Column]:

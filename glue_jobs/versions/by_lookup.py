@@ -2,20 +2,20 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.checksum import mix
 from contracts.protocol.figures import Figures
-from contracts.tables.table import SourceTable, StarTable
+from contracts.tables.table import SourceTable
 from glue_jobs.commit import NO_KEY, Change, published, replaces, with_quarantined, write
 from glue_jobs.context import Outcome
 from glue_jobs.lake.pruning import among, buckets
 from glue_jobs.lake.tables import Head
+from glue_jobs.staging.collected import CollectedRows
 from glue_jobs.staging.quarantine import quarantined_rows
-from glue_jobs.staging.rows import QUARANTINED, own_problem, star_rows
+from glue_jobs.staging.rows import QUARANTINED, are_at_hand, own_problem, star_rows
 from glue_jobs.staging.staged_table import StagedTable
-from glue_jobs.star.content import years
 from glue_jobs.star.conversion import PROBLEM, reference_problem
 from glue_jobs.versions.newest import newest_versions
 
@@ -27,42 +27,39 @@ def apply(staged: StagedTable) -> Outcome:
     """Apply one table's rows to the lake, without regard to deletions."""
     batch, table = staged.batch, staged.table
     head = staged.head()
-    raw = batch.keep(staged.raw.withColumn(PROBLEM, own_problem(batch, staged.source)).coalesce(1))
     pointing = {column: f"_to_{column}" for column in staged.references.columns(table)}
-    marked = raw.select("*", *[F.col(column).cast("int").alias(name) for column, name in pointing.items()])
-    rows = star_rows(batch, table, marked, (PROBLEM, QUARANTINED, *pointing.values()))
-    index = _index(table, rows, pointing.values())
-    staged.check_received(sum(not row[QUARANTINED] for row in index))
-    problems = _problems(staged, index, pointing)
-    known = _known(staged, head, [row["key"] for row in index])
-    hashes = {row["key"]: row["row_hash"] for row in index if row["key"] not in problems}
+    references = [F.col(column).cast("int").alias(name) for column, name in pointing.items()]
+    raw = staged.raw.select("*", own_problem(batch, staged.source).alias(PROBLEM), *references)
+    if not are_at_hand(batch, table):
+        raw = batch.keep(raw.coalesce(1))
+    rows = CollectedRows(table, star_rows(batch, table, raw, (PROBLEM, QUARANTINED, *pointing.values())))
+    staged.check_received(rows[QUARANTINED].count(False))
+    problems = _problems(staged, rows, pointing)
+    known = _known(staged, head, rows[table.key])
+    hashes = {
+        key: row_hash for key, row_hash in zip(rows[table.key], rows["row_hash"], strict=True) if key not in problems
+    }
     changed = {key for key, row_hash in hashes.items() if known.get(key) != row_hash}
     commit = head.of_batch(batch.number)
     if changed and not commit:
-        figures = _figures(index, changed, known)
-        new = rows if len(changed) == len(index) else rows.where(among(table.key, changed))
+        figures = _figures(rows, changed, known)
         others = _unchanged_rows(staged, head, changed) if replaces(batch, table, figures) else None
-        write(batch, table, Change(new.sortWithinPartitions(table.key), {0: len(changed)}, figures, others), head)
+        write(batch, table, Change(rows.only(changed), {0: len(changed)}, figures, others), head)
     # Where nothing is left to change, another run of the same batch may have changed it.
     commit = commit or staged.head().of_batch(batch.number)
     return _outcome(staged, raw, commit.figures if commit else None, problems, known)
 
 
-def _index(table: StarTable, rows: DataFrame, pointing: Iterable[str]) -> list[Row]:
-    """Collect what is decided on: of each row its key, hash, problem, what it refers to, and the years of its dates."""
-    columns = [F.col(table.key).alias("key"), F.col("row_hash"), F.col(PROBLEM), F.col(QUARANTINED)]
-    return rows.select(*columns, *map(F.col, pointing), years(table).alias("years")).collect()
-
-
-def _problems(staged: StagedTable, index: Iterable[Row], pointing: Mapping[str, str]) -> dict[int, int]:
+def _problems(staged: StagedTable, rows: CollectedRows, pointing: Mapping[str, str]) -> dict[int, int]:
     """Return the problem of each row that has one: its own, or the first reference to what is not there."""
-    problems = {row["key"]: row[PROBLEM] for row in index if row[PROBLEM]}
+    keys = rows[staged.table.key]
+    problems = {key: number for key, number in zip(keys, rows[PROBLEM], strict=True) if number}
     parents = staged.references.columns(staged.table)
     for column, name in pointing.items():
         number = reference_problem(staged.source, column)
-        good = [row for row in index if row["key"] not in problems and row[name] is not None]
-        gone = staged.references.missing(staged.table, parents[column], {row[name] for row in good})
-        problems |= {row["key"]: number for row in good if row[name] in gone}
+        good = {k: v for k, v in zip(keys, rows[name], strict=True) if k not in problems and v is not None}
+        gone = staged.references.missing(staged.table, parents[column], {*good.values()})
+        problems |= {key: number for key, value in good.items() if value in gone}
     return problems
 
 
@@ -83,7 +80,7 @@ def _outcome(
     )
 
 
-def _figures(index: Iterable[Row], changed: Collection[int], known: Collection[int]) -> Figures:
+def _figures(rows: CollectedRows, changed: Collection[int], known: Collection[int]) -> Figures:
     inserted = [key for key in changed if key not in known]
     return Figures(
         inserted=len(inserted),
@@ -92,7 +89,7 @@ def _figures(index: Iterable[Row], changed: Collection[int], known: Collection[i
         lowest_inserted=min(inserted, default=NO_KEY),
         lowest=min(changed),
         highest=max(changed),
-        years=tuple(sorted({year for row in index if row["key"] in changed for year in row["years"]})),
+        years=tuple(sorted(rows.years(changed))),
     )
 
 
@@ -102,7 +99,7 @@ def _known(staged: StagedTable, head: Head, keys: Iterable[int]) -> dict[int, st
     if not wanted or not head.snapshot_id:
         return {}
     newest = newest_versions(staged.batch, staged.table, before=True, keys=wanted)
-    return {row[0]: row[1] for row in newest.select(staged.table.key, "row_hash").collect()}
+    return {row[staged.table.key]: row["row_hash"] for row in newest.collect()}
 
 
 def _unchanged_rows(staged: StagedTable, head: Head, changed: Collection[int]) -> DataFrame:
@@ -110,7 +107,7 @@ def _unchanged_rows(staged: StagedTable, head: Head, changed: Collection[int]) -
     table = staged.table
     rows = staged.batch.context.lake.read(table, head.snapshot_id)
     ranges = [f"`{table.key}` between {low} and {high}" for low, high in buckets(changed, table)]
-    return rows.where(" or ".join(ranges) or "true").where(~among(table.key, changed))
+    return rows.where(F.expr(" or ".join(ranges) or "true") & ~among(table.key, changed))
 
 
 def _quarantined(source: SourceTable, raw: DataFrame, problems: Mapping[int, int], known: Collection[int]) -> DataFrame:

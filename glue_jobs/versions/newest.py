@@ -26,8 +26,8 @@ def newest_versions(batch: Batch, table: StarTable, *, before: bool, keys: Colle
         rows = rows.where(among(table.key, keys))
     if table.is_append_only:
         limit = batch.number - 1 if before else batch.number
-        newest = F.max_by(F.struct("row_hash", "batch_id"), table.record_id).alias("newest")
-        rows = rows.where(F.col("batch_id") <= limit).groupBy(table.key).agg(newest).select(table.key, "newest.*")
+        newest = [F.max_by(name, table.record_id).alias(name) for name in ("row_hash", "batch_id")]
+        rows = rows.where(F.col("batch_id") <= limit).groupBy(table.key).agg(*newest)
     else:
         rows = rows.select(table.key, "row_hash", "batch_id")
     if not batch.has_deletions:
