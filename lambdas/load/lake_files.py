@@ -20,6 +20,9 @@ from contracts.tables.table import StarTable
 #: Rows decoded at a time: while the server works on some, the next ones are made ready.
 BATCH_ROWS = 8_192
 
+#: A file of at most so many bytes is read at once: else each of its columns is a request of its own.
+WHOLE_BYTES = 4 * 2**20
+
 #: Types of columns that a file may lack.
 _ARROW = {
     "int": pa.int32(),
@@ -108,11 +111,10 @@ class LakeFiles:
     @contextmanager
     def _open(self, table: StarTable, file: DataFile) -> Iterator[pq.ParquetFile]:
         try:
-            with (
-                self.filesystem.open_input_file(f"{self.bucket}/{file.key}") as source,
-                pq.ParquetFile(source, pre_buffer=False) as parquet,
-            ):
-                yield parquet
+            with self.filesystem.open_input_file(f"{self.bucket}/{file.key}") as source:
+                content = pa.BufferReader(source.read()) if file.bytes <= WHOLE_BYTES else source
+                with pq.ParquetFile(content, pre_buffer=False) as parquet:
+                    yield parquet
         except (OSError, pa.ArrowInvalid) as error:
             raise StorageError(
                 f"Lake file {file.key}, table {table.name}, cannot be read: {_reason(error)}. Its transaction was rolled back; the "

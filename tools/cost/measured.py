@@ -30,7 +30,7 @@ IDLE_CHECK = Requests(lists=2, gets=3)
 CHECK = Requests(lists=5, gets=6)
 #: The warehouse shows everything already, or a publication of three tables is loaded.
 IDLE_LOAD = Requests(lists=5, gets=6)
-LOAD = Requests(lists=6, gets=29, puts=2)
+LOAD = Requests(lists=6, gets=13, puts=2)
 
 # Walked: tests/infra/test_publish_machine.py
 #: State transitions of an execution that finds nothing pending, and of one that publishes.
