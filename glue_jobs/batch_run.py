@@ -26,7 +26,7 @@ from glue_jobs.spark_errors import SPARK_ERRORS, explained
 from glue_jobs.staging import quarantine
 from glue_jobs.staging.parts import check_parts
 from glue_jobs.staging.references import References
-from glue_jobs.staging.rows import is_offered, raw_rows
+from glue_jobs.staging.rows import is_offered, raw_rows, rows_offered
 from glue_jobs.staging.staged_table import StagedTable
 from glue_jobs.versions import by_join, by_lookup, calendar, deletions, dimension_history
 from glue_jobs.versions.days import Ranges
@@ -116,16 +116,10 @@ def publish(
 
 def _compile_or_not(batch: Batch) -> None:
     """Have Spark compile its plans for a large batch only: of few rows, compiling takes longer than interpreting."""
-    is_small = all(_rows(batch, table) <= by_lookup.SMALL_ROWS for table in _IN_ORDER)
+    are_few = all(rows_offered(batch, table) <= by_lookup.FEW_ROWS for table in _IN_ORDER)
     configuration = batch.context.spark.conf
-    configuration.set("spark.sql.codegen.wholeStage", str(not is_small).lower())
-    configuration.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if is_small else "FALLBACK")
-
-
-def _rows(batch: Batch, table: StarTable) -> int:
-    """Return how many rows the batch may have to look at for a star table."""
-    names = (table.source, *table.joins)
-    return max(batch.manifest.tables[name].rows for name in names) + batch.before[table.name].quarantined
+    configuration.set("spark.sql.codegen.wholeStage", str(not are_few).lower())
+    configuration.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if are_few else "FALLBACK")
 
 
 def _apply(batch: Batch, log: Callable[[str], None]) -> tuple[dict[str, TablePublication], Ranges]:
@@ -171,7 +165,7 @@ def _table(batch: Batch, table: StarTable, references: References) -> Outcome:
         outcome = Outcome(unchanged(batch.before[table.name]))
     else:
         batch.context.lake.ensure(table)
-        is_small = _rows(batch, table) <= by_lookup.SMALL_ROWS and not _is_uncounted(batch, table)
+        is_small = rows_offered(batch, table) <= by_lookup.SMALL_ROWS and not _is_uncounted(batch, table)
         staged = StagedTable(batch, table, raw_rows(batch, table), references)
         outcome = (by_lookup if is_small else by_join).apply(staged)
     return deletions.reconciled(batch, table, outcome)

@@ -22,9 +22,11 @@ class CollectedRows:
     frame
         The table's content columns, ``row_hash``, ``_problem``, and others. Of a row with a problem, only these others and the
         key have a meaning.
+    are_few
+        Whether they come one by one, for which Spark needs no job when it holds what they are made of; else in blocks.
     """
 
-    def __init__(self, table: StarTable, frame: DataFrame) -> None:
+    def __init__(self, table: StarTable, frame: DataFrame, *, are_few: bool) -> None:
         self._table, self._spark = table, frame.sparkSession
         # What does not convert may be a date that Python does not know.
         content = [c.name for c in table.content_columns if c.name != table.key]
@@ -32,29 +34,37 @@ class CollectedRows:
         others = [name for name in frame.columns if name not in content]
         collected = frame.selectExpr(*others, *shown)
         self._schema = collected.schema
-        rows = collected.collect()
-        values = zip(*rows, strict=True) if rows else [()] * len(self._schema)
-        self._columns = dict(zip(self._schema.names, values, strict=True))
+        self._rows = _one_by_one(collected, self._schema) if are_few else _in_blocks(collected, self._schema)
 
-    def __getitem__(self, column: str) -> tuple[Any, ...]:
+    def __getitem__(self, column: str) -> list[Any]:
         """Return the values of a column, in the order of the rows."""
-        return self._columns[column]
+        return list(self._rows[column].to_pylist())
 
     def years(self, keys: Collection[int]) -> set[int]:
         """Return the years that the rows with these keys refer to."""
-        dates = [self[name] for name in date_columns(self._table)]
-        chosen = [place for place, key in enumerate(self[self._table.key]) if key in keys]
-        return {days[place].year for days in dates for place in chosen if days[place]}
+        chosen = self._rows.take(self._places(keys))
+        return {day.year for name in date_columns(self._table) for day in chosen[name].unique().to_pylist() if day}
 
     def only(self, keys: Collection[int]) -> DataFrame:
         """Return the rows with these keys, in the order of the keys: content columns and ``row_hash``, in one partition."""
-        places = {key: place for place, key in enumerate(self[self._table.key])}
-        order = [places[key] for key in sorted(keys)]
         names = [*(column.name for column in self._table.content_columns), "row_hash"]
+        chosen = self._rows.select(names).take(self._places(keys))
         schema = StructType([self._schema[name] for name in names])
-        columns = [
-            pa.array([self[name][place] for place in order], type=field.type)
-            for name, field in zip(names, to_arrow_schema(schema), strict=True)
-        ]
-        batch = pa.RecordBatch.from_arrays(columns, schema=to_arrow_schema(schema))
-        return local(self._spark, schema, [batch]).coalesce(1)
+        return local(self._spark, schema, chosen.to_batches()).coalesce(1)
+
+    def _places(self, keys: Collection[int]) -> pa.Array:
+        places = {key: place for place, key in enumerate(self[self._table.key])}
+        return pa.array([places[key] for key in sorted(keys)], pa.int64())
+
+
+def _one_by_one(frame: DataFrame, schema: StructType) -> pa.Table:
+    rows = frame.collect()
+    columns = zip(*rows, strict=True) if rows else [()] * len(schema)
+    kinds = to_arrow_schema(schema)
+    return pa.Table.from_arrays(
+        [pa.array(column, kind) for column, kind in zip(columns, kinds.types, strict=True)], schema=kinds
+    )
+
+
+def _in_blocks(frame: DataFrame, schema: StructType) -> pa.Table:
+    return pa.Table.from_batches(frame._collect_as_arrow(), to_arrow_schema(schema))

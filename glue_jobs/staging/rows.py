@@ -26,6 +26,12 @@ def is_offered(batch: Batch, table: StarTable) -> bool:
     )
 
 
+def rows_offered(batch: Batch, table: StarTable) -> int:
+    """Return how many rows the batch may have to look at for a star table."""
+    names = (table.source, *table.joins)
+    return max(batch.manifest.tables[name].rows for name in names) + batch.before[table.name].quarantined
+
+
 def raw_rows(batch: Batch, table: StarTable) -> DataFrame:
     """Return the rows of a star table's source, each key once: the contract's columns as text, and ``_was_quarantined``.
 

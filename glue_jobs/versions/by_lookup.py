@@ -14,13 +14,15 @@ from glue_jobs.lake.pruning import among, buckets
 from glue_jobs.lake.tables import Head
 from glue_jobs.staging.collected import CollectedRows
 from glue_jobs.staging.quarantine import quarantined_rows
-from glue_jobs.staging.rows import QUARANTINED, are_at_hand, own_problem, star_rows
+from glue_jobs.staging.rows import QUARANTINED, are_at_hand, own_problem, rows_offered, star_rows
 from glue_jobs.staging.staged_table import StagedTable
 from glue_jobs.star.conversion import PROBLEM, reference_problem
 from glue_jobs.versions.newest import newest_versions
 
 #: Rows of a batch that are decided on here; more are left to Spark.
 SMALL_ROWS = 20_000
+#: Rows that are interpreted sooner than Spark compiles what is to be done with them.
+FEW_ROWS = 2_000
 
 
 def apply(staged: StagedTable) -> Outcome:
@@ -30,9 +32,11 @@ def apply(staged: StagedTable) -> Outcome:
     pointing = {column: f"_to_{column}" for column in staged.references.columns(table)}
     references = [F.col(column).cast("int").alias(name) for column, name in pointing.items()]
     raw = staged.raw.select("*", own_problem(batch, staged.source).alias(PROBLEM), *references)
-    if not are_at_hand(batch, table):
-        raw = batch.keep(raw.coalesce(1))
-    rows = CollectedRows(table, star_rows(batch, table, raw, (PROBLEM, QUARANTINED, *pointing.values())))
+    are_few = are_at_hand(batch, table) and rows_offered(batch, table) <= FEW_ROWS
+    if not are_few:
+        raw = raw.coalesce(1)  # else the JVM would interpret every row while it plans
+    made = star_rows(batch, table, raw, (PROBLEM, QUARANTINED, *pointing.values()))
+    rows = CollectedRows(table, made, are_few=are_few)
     staged.check_received(rows[QUARANTINED].count(False))
     problems = _problems(staged, rows, pointing)
     known = _known(staged, head, rows[table.key])
