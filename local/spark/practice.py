@@ -78,7 +78,7 @@ def _practise_lake(spark: SparkSession, kind: str, directory: Path) -> Iterator[
             f"batch_id int, row_hash string) using iceberg partitioned by ({partitioning}) "
             f"tblproperties ('write.parquet.compression-codec' = 'zstd', 'write.distribution-mode' = 'none')"
         )
-        for batch in (1, 2):
+        for batch in (1, 2, 3):
             yield
             _practise_batch(spark, whole, batch)
     fact, dimension = (spark.table(f"{_CATALOG}.lake.{table}") for table in _TABLES)
