@@ -16,8 +16,9 @@ from local.home import ROOT
 BASELINES = Path(__file__).parent / "baselines"
 ENVIRONMENTS = ("dev", "prod")
 ACCOUNT = "111111111111"
+ASSET = r"\b[0-9a-f]{64}\b"
 #: What stands in a baseline where code or the account would.
-MASKS = {r"\b[0-9a-f]{64}\b": "ASSET", ACCOUNT: "ACCOUNT"}
+MASKS = {ASSET: "ASSET", ACCOUNT: "ACCOUNT"}
 
 
 def baseline(template):
@@ -31,7 +32,10 @@ def baseline(template):
 def readable(value):
     """Put documents that a template has as text in their places: the state machine, inputs of schedules, views."""
     if isinstance(value, list):
-        return [readable(item) for item in value]
+        items = [readable(item) for item in value]
+        # CDK sorts a policy's resources by their names, and the name of an asset is the digest of its code.
+        has_asset = any(isinstance(item, str) and re.search(ASSET, item) for item in items)
+        return sorted(items, key=lambda item: re.sub(ASSET, "", str(item))) if has_asset else items
     if isinstance(value, dict):
         if list(value) == ["Fn::Join"] and value["Fn::Join"][0] == "" and value["Fn::Join"][1][0].__class__ is str:
             joined = "".join(part if isinstance(part, str) else reference(part) for part in value["Fn::Join"][1])
@@ -126,3 +130,8 @@ def test_documents_in_a_template_are_shown_as_documents():
         "Machine": {"Resource": "<GetAtt F.Arn>"},
         "Input": {"a": 1},
     }
+
+
+def test_the_digest_of_code_does_not_order_a_baseline():
+    one, other = "a" * 64, "b" * 64
+    assert baseline([f"{one}.py", f"{other}.zip", "x"]) == baseline([f"{one}.zip", f"{other}.py", "x"][::-1])
