@@ -116,7 +116,7 @@ def publish(
 
 def _compile_or_not(batch: Batch) -> None:
     """Have Spark compile its plans for a large batch only: of few rows, compiling takes longer than interpreting."""
-    are_few = all(rows_offered(batch, table) <= by_lookup.FEW_ROWS for table in _IN_ORDER)
+    are_few = all(by_lookup.are_few(batch, table) for table in _IN_ORDER)
     configuration = batch.context.spark.conf
     configuration.set("spark.sql.codegen.wholeStage", str(not are_few).lower())
     configuration.set("spark.sql.codegen.factoryMode", "NO_CODEGEN" if are_few else "FALLBACK")

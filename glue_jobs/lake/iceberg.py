@@ -57,6 +57,7 @@ class Tables:
         self._prefix = (spark.conf.get(f"spark.sql.catalog.{CATALOG}") or "").removesuffix(_SPARK_CATALOG)
         self._util = self._java("spark.Spark3Util")
         self._schema_parser = self._java("SchemaParser")
+        #: What `ensure` has found, by tables: the columns that the contract has given up.
         self._former: dict[str, dict[str, str]] = {}
 
     def name(self, table: StarTable) -> str:

@@ -7,9 +7,9 @@ from pyspark.sql import functions as F
 
 from contracts.checksum import mix
 from contracts.protocol.figures import Figures
-from contracts.tables.table import SourceTable
+from contracts.tables.table import SourceTable, StarTable
 from glue_jobs.commit import NO_KEY, Change, published, replaces, with_quarantined, write
-from glue_jobs.context import Outcome
+from glue_jobs.context import Batch, Outcome
 from glue_jobs.lake.pruning import among, buckets
 from glue_jobs.lake.tables import Head
 from glue_jobs.staging.collected import CollectedRows
@@ -25,6 +25,11 @@ SMALL_ROWS = 20_000
 FEW_ROWS = 2_000
 
 
+def are_few(batch: Batch, table: StarTable) -> bool:
+    """Tell whether a batch has so few rows for a table that Spark compiles nothing for them."""
+    return rows_offered(batch, table) <= min(FEW_ROWS, SMALL_ROWS)
+
+
 def apply(staged: StagedTable) -> Outcome:
     """Apply one table's rows to the lake, without regard to deletions."""
     batch, table = staged.batch, staged.table
@@ -32,11 +37,11 @@ def apply(staged: StagedTable) -> Outcome:
     pointing = {column: f"_to_{column}" for column in staged.references.columns(table)}
     references = [F.col(column).cast("int").alias(name) for column, name in pointing.items()]
     raw = staged.raw.select("*", own_problem(batch, staged.source).alias(PROBLEM), *references)
-    are_few = are_at_hand(batch, table) and rows_offered(batch, table) <= FEW_ROWS
-    if not are_few:
+    are_computed_here = are_at_hand(batch, table) and are_few(batch, table)
+    if not are_computed_here:
         raw = raw.coalesce(1)  # else the JVM would interpret every row while it plans
     made = star_rows(batch, table, raw, (PROBLEM, QUARANTINED, *pointing.values()))
-    rows = CollectedRows(table, made, are_few=are_few)
+    rows = CollectedRows(table, made, are_few=are_computed_here)
     staged.check_received(rows[QUARANTINED].count(False))
     problems = _problems(staged, rows, pointing)
     known = _known(staged, head, rows[table.key])

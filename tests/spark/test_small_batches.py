@@ -23,9 +23,13 @@ def test_what_is_read_here_is_looked_at_without_a_job_of_spark(pipeline, spark):
     assert jobs(spark) - before == 2  # what the lake has of these keys is read, and the new row is written
 
 
-@pytest.mark.parametrize(("few_rows", "compiles"), [(2_000, "false"), (0, "true")], ids=["few", "many"])
-def test_plans_for_many_rows_only_are_compiled(pipeline, spark, monkeypatch, few_rows, compiles):
-    monkeypatch.setattr("glue_jobs.versions.by_lookup.FEW_ROWS", few_rows)
+@pytest.mark.parametrize(
+    ("limit", "rows", "compiles"),
+    [("FEW_ROWS", 2_000, "false"), ("FEW_ROWS", 0, "true"), ("SMALL_ROWS", 0, "true")],
+    ids=["few", "many", "so many that they are joined"],
+)
+def test_plans_for_many_rows_only_are_compiled(pipeline, spark, monkeypatch, limit, rows, compiles):
+    monkeypatch.setattr(f"glue_jobs.versions.by_lookup.{limit}", rows)
     spark.conf.set(CODEGEN, "true" if compiles == "false" else "false")
     pipeline.run(spark)
     assert spark.conf.get(CODEGEN) == compiles
