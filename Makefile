@@ -21,7 +21,7 @@ export MYPY_CACHE_DIR := $(CURDIR)/.cache/mypy
 export RUFF_CACHE_DIR := $(CURDIR)/.cache/ruff
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CURDIR)/.cache/jsii
 
-.PHONY: help setup demo dashboard check test stress bench bench-keep bench-extract bench-transform bench-load model year many-batches load-faults load-any-size format lint types unit lint-infra audit synth diff diff-comment deploy destroy adopted baselines github-role doctor doctor-table golden dictionary warehouse-script rds-authorities cost lock clean
+.PHONY: help setup demo dashboard check test stress bench bench-keep bench-extract bench-transform bench-load bench-end-to-end model year many-batches load-faults load-any-size format lint types unit lint-infra audit synth diff diff-comment deploy destroy adopted baselines github-role doctor doctor-table golden dictionary warehouse-script rds-authorities cost lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -106,6 +106,9 @@ bench-transform: setup ## the job against DuckDB on the same files (ROWS=1000000
 
 bench-load: setup ## the load against psql's \copy into an identical table (ROWS=1000000)
 	$(PY) -m bench.load --rows $(or $(ROWS),1000000)
+
+bench-end-to-end: setup ## a first batch from the source into the warehouse, against psql, DuckDB and psql (ROWS=1000000)
+	$(PY) -m bench.end_to_end --rows $(or $(ROWS),1000000)
 
 .cache/dlt/.ready: bench/dlt-requirements.txt
 	$(VENV)/bin/uv venv --quiet --allow-existing --python $(PY) .cache/dlt

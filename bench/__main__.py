@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import extract, load, transform
+from bench import end_to_end, extract, load, transform
 from bench.figures import Figure, as_table
 from bench.processes import scratch, terminal
 from bench.report import FIGURES_FILE, PAGE_FILE, REVIEWED, Report, keep
@@ -51,6 +51,7 @@ def _measured(rows: int, rounds: int, dlt: Path | None, console: Console) -> lis
         lambda directory: extract.measure(directory, rows, rounds, console, dlt),
         lambda directory: transform.measure(directory, rows, rounds, console),
         lambda directory: load.measure(directory, rows, rounds, console),
+        lambda directory: end_to_end.measure(directory, rows, rounds, console),
     ]
     found: list[Figure] = []
     for measure in stages:

@@ -22,7 +22,7 @@ class Figure:
     Attributes
     ----------
     stage
-        ``extract``, ``transform`` or ``load``.
+        ``extract``, ``transform``, ``load`` or ``end to end``.
     work
         What is done.
     baseline

@@ -7,36 +7,31 @@ files a batch wrote.
 
 import argparse
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import psutil
 from rich.console import Console
 
 from bench.figures import Figure
+from bench.job import MANY_ROWS, LakeNames, MeasuredRun, run_duckdb, run_job
 from bench.processes import client, create_bucket, show
-from bench.rows import BASELINE, CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
+from bench.rows import CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
 from contracts.checksum import mix_sql
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.catalog import location
 from contracts.protocol.manifest import Part, TableExtract
 from contracts.protocol.progress import newest_publication_number, read_publication
 from contracts.tables.source import SOURCE_TABLES
-from local.home import ROOT, Home
+from local.home import Home
 from local.servers.emulator_process import ACCOUNT, Aws, credentials
-from local.spark.jvm import spark_environment
-from local.spark.settings import write_spark_defaults
 from local.synthetic_batch import put_manifest
 
-INGESTION, PROCESSED, DATABASE = "bench-ingestion", "bench-processed", "bench"
+NAMES = LakeNames("bench-ingestion", "bench-processed", "bench")
 #: Rows a table of the lake that incremental batches are compared with.
 SMALL = 10_000
 
@@ -104,11 +99,9 @@ def measure(directory: Path, rows: int, rounds: int, console: Console) -> list[F
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A run of the job: its wall time, the peak memory of its processes in MiB, and how many files it published."""
+class Job(MeasuredRun):
+    """A run of the job, and how many files it published."""
 
-    seconds: float
-    peak: float
     files: int
 
 
@@ -134,7 +127,7 @@ class Bench:
 
     def first(self) -> Job:
         """Bring the first batch into the lake."""
-        return self._job(1, optimise=self.rows >= 1_000_000)
+        return self._job(1, optimise=self.rows >= MANY_ROWS)
 
     def increment(self, batch: int) -> Job:
         """Bring 100 changed rows, spread over the whole history, into the lake: 50 orders and 50 payments."""
@@ -145,19 +138,10 @@ class Bench:
         self._environment = {**credentials(), "AWS_ENDPOINT_URL": self._aws.start()}
         endpoint = self._environment["AWS_ENDPOINT_URL"]
         self._s3 = client("s3", endpoint)
-        for bucket in (INGESTION, PROCESSED):
+        for bucket in (NAMES.ingestion, NAMES.processed):
             create_bucket(self._s3, bucket)
-        client("glue", endpoint).create_database(DatabaseInput={"Name": DATABASE, "LocationUri": location(PROCESSED)})
-
-    def _configure(self, *, optimise: bool) -> None:
-        write_spark_defaults(
-            self._home.spark,
-            endpoint=self._environment["AWS_ENDPOINT_URL"],
-            s3_files=self._home.s3 / ACCOUNT,
-            buckets=[INGESTION, PROCESSED],
-            warehouse=location(PROCESSED),
-            scratch=self._home.tmp,
-            optimise=optimise,
+        client("glue", endpoint).create_database(
+            DatabaseInput={"Name": NAMES.database, "LocationUri": location(NAMES.processed)}
         )
 
     def _size(self, name: str) -> int:
@@ -179,7 +163,7 @@ class Bench:
                 source_count=count,
                 source_key_checksum=int(checksum),
             )
-        put_manifest(Bucket(self._s3, INGESTION), batch, extracts)
+        put_manifest(Bucket(self._s3, NAMES.ingestion), batch, extracts)
 
     def _parts(self, batch: int, name: str, first: int, count: int, change: int) -> tuple[Part, ...]:
         """Write rows as COPY would. Of an incremental batch they are spread over all keys."""
@@ -191,7 +175,7 @@ class Bench:
             step = max(1, (self._size(name) - 60) // count) if batch > 1 else 1
             numbers = f"select {first} + i * {step} as n from range({low}, {high}) r(i)"
             key = f"{name}/extracted_date=2026-11-20/{batch:08d}-bench-{number:04d}.csv"
-            path = self._home.s3 / ACCOUNT / INGESTION / key
+            path = self._home.s3 / ACCOUNT / NAMES.ingestion / key
             local = self._directory / "part.csv"
             self._database.execute(f"copy (select {columns} from ({numbers})) to '{local}' (header)")
             digest = hashlib.sha256()
@@ -199,7 +183,7 @@ class Bench:
                 while block := file.read(2**20):
                     digest.update(block)
             with local.open("rb") as file:
-                self._s3.upload_fileobj(file, INGESTION, key)
+                self._s3.upload_fileobj(file, NAMES.ingestion, key)
             parts.append(Part(key, path.stat().st_size, high - low, digest.hexdigest()))
         return tuple(parts)
 
@@ -209,71 +193,16 @@ class Bench:
 
     def baseline(self) -> float:
         """Make the first batch's tables with DuckDB; return the seconds that its process took."""
-        files = {name: str(self._home.s3 / ACCOUNT / INGESTION / name / "*" / "*.csv") for name in LARGE}
-        out, script = self._directory / "baseline", ""
-        out.mkdir()
-        for name, select in BASELINE.items():
-            month, by = "", ""
-            if name.startswith("fact_"):
-                month, by = ", strftime(created_date, '%Y-%m') as month", ", partition_by (month)"
-            script += (
-                f"copy (select *, sha256(t::varchar) as row_hash, 1 as batch_id{month} from ({select.format(**files)}) t) "
-                f"to '{out / name}' (format parquet, compression zstd{by});"
-            )
-        command = [
-            sys.executable,
-            "-c",
-            "import duckdb, sys; c = duckdb.connect(); c.execute('set threads = 2'); c.execute('set enable_progress_bar = false'); "
-            "c.execute(sys.argv[1])",
-        ]
-        started = time.monotonic()
-        subprocess.run([*command, script], check=True)
-        return time.monotonic() - started
+        files = {name: str(self._home.s3 / ACCOUNT / NAMES.ingestion / name / "*" / "*.csv") for name in LARGE}
+        return run_duckdb(files, self._directory / "baseline")
 
     def _job(self, batch: int, *, optimise: bool = False) -> Job:
-        self._configure(optimise=optimise)
-        log = self._directory / "job.log"
-        command = [sys.executable, "-m", "glue_jobs.transform", "--ingestion_bucket", INGESTION]
-        command += ["--processed_bucket", PROCESSED, "--database", DATABASE]
-        environment = {
-            **os.environ,
-            **self._environment,
-            **spark_environment(self._home.spark),
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-        processed = Bucket(self._s3, PROCESSED)
-        started = time.monotonic()
-        with log.open("w") as stream:
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT)
-            peak = _watched(process)
-        seconds = time.monotonic() - started
-        if process.returncode or newest_publication_number(processed) != batch:
-            sys.exit(log.read_text())
+        run = run_job(self._home, self._environment, NAMES, optimise=optimise)
+        processed = Bucket(self._s3, NAMES.processed)
+        if newest_publication_number(processed) != batch:
+            sys.exit(f"Batch {batch} was not published.")
         files = sum(len(table.files) for table in read_publication(processed, batch).tables.values())
-        return Job(seconds, peak, files)
-
-
-def _watched(process: subprocess.Popen[bytes]) -> float:
-    """Wait for a process; return the peak of what it and its children hold, in MiB."""
-    peak = 0
-    while process.poll() is None:
-        held = 0
-        for one in _family(process.pid):
-            try:
-                held += one.memory_info().rss
-            except psutil.Error:
-                continue
-        peak = max(peak, held)
-        time.sleep(0.2)
-    return peak / 2**20
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return []
+        return Job(run.seconds, run.peak, files)
 
 
 if __name__ == "__main__":
