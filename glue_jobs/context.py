@@ -21,6 +21,22 @@ from glue_jobs.lake.tables import Commit, Head
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a run knows of a table's newest versions.
+
+    Attributes
+    ----------
+    state
+        The commits after which it is true: the table's newest one, and the newest one of deletions.
+    hashes
+        Key → content hash of its newest version, or None when the key is not current.
+    """
+
+    state: tuple[str, str]
+    hashes: dict[int, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """The session, the two buckets and the lake.
 
@@ -31,6 +47,8 @@ class Context:
     is_partial
         Whether the lake began in the middle: a replay of a range of batches. Then rows may refer to what came before,
         and counts cannot be compared with the source's.
+    remembered
+        What the run knows of the newest versions, by tables.
     """
 
     spark: SparkSession
@@ -39,6 +57,7 @@ class Context:
     lake: MaintainedLake
     publications: str = ""
     is_partial: bool = False
+    remembered: dict[str, Remembered] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """A table's part of a small batch: what changed is decided here; Spark reads, looks up and writes, once each."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -17,7 +17,7 @@ from glue_jobs.staging.quarantine import quarantined_rows
 from glue_jobs.staging.rows import QUARANTINED, are_at_hand, own_problem, rows_offered, star_rows
 from glue_jobs.staging.staged_table import StagedTable
 from glue_jobs.star.conversion import PROBLEM, reference_problem
-from glue_jobs.versions.newest import newest_versions
+from glue_jobs.versions.known import known_versions, remember
 
 #: Rows of a batch that are decided on here; more are left to Spark.
 SMALL_ROWS = 20_000
@@ -44,7 +44,7 @@ def apply(staged: StagedTable) -> Outcome:
     rows = CollectedRows(table, made, are_few=are_computed_here)
     staged.check_received(rows[QUARANTINED].count(False))
     problems = _problems(staged, rows, pointing)
-    known = _known(staged, head, rows[table.key])
+    known = known_versions(staged, head, rows[table.key])
     hashes = {
         key: row_hash for key, row_hash in zip(rows[table.key], rows["row_hash"], strict=True) if key not in problems
     }
@@ -54,8 +54,10 @@ def apply(staged: StagedTable) -> Outcome:
         figures = _figures(rows, changed, known)
         others = _unchanged_rows(staged, head, changed) if replaces(batch, table, figures) else None
         write(batch, table, Change(rows.only(changed), {0: len(changed)}, figures, others), head)
-    # Where nothing is left to change, another run of the same batch may have changed it.
-    commit = commit or staged.head().of_batch(batch.number)
+    if not commit:  # where nothing is left to change, another run of the same batch may have changed it
+        commit = staged.head().of_batch(batch.number)
+        if commit and changed:
+            remember(staged, head, commit, {key: hashes[key] for key in changed})
     return _outcome(staged, raw, commit.figures if commit else None, problems, known)
 
 
@@ -100,15 +102,6 @@ def _figures(rows: CollectedRows, changed: Collection[int], known: Collection[in
         highest=max(changed),
         years=tuple(sorted(rows.years(changed))),
     )
-
-
-def _known(staged: StagedTable, head: Head, keys: Iterable[int]) -> dict[int, str]:
-    """Return the content hash of the newest version of each key that is current."""
-    wanted = [key for key in keys if staged.before.lowest_key <= key <= staged.before.highest_key]
-    if not wanted or not head.snapshot_id:
-        return {}
-    newest = newest_versions(staged.batch, staged.table, before=True, keys=wanted)
-    return {row[staged.table.key]: row["row_hash"] for row in newest.collect()}
 
 
 def _unchanged_rows(staged: StagedTable, head: Head, changed: Collection[int]) -> DataFrame:

@@ -18,7 +18,7 @@ from glue_jobs.lake import retention
 from glue_jobs.lake.maintenance import MaintainedLake as Lake
 from glue_jobs.staging import parts
 from glue_jobs.staging.rows import QUARANTINED
-from glue_jobs.versions import by_join, by_lookup, newest
+from glue_jobs.versions import by_join, by_lookup, known, newest
 from tests.spark.model import histories
 from tests.spark.model.machine import LakeModel, prepare
 
@@ -29,8 +29,8 @@ def _functions(**others):
 
 
 def every_row_read_again_is_a_change(patch):
-    known = by_lookup._known
-    patch.setattr(by_lookup, "_known", lambda *a: dict.fromkeys(known(*a), ""))
+    plain = by_lookup.known_versions
+    patch.setattr(by_lookup, "known_versions", lambda *a: dict.fromkeys(plain(*a), ""))
 
 
 def the_oldest_version_is_compared_with(patch):
@@ -39,6 +39,10 @@ def the_oldest_version_is_compared_with(patch):
 
 def a_key_that_comes_back_is_compared_with_what_was_deleted(patch):
     patch.setattr(Batch, "has_deletions", property(lambda _: False))
+
+
+def what_a_run_remembers_outlives_deletions(patch):
+    patch.setattr(known, "_state", lambda staged, commit: (commit.snapshot_id, ""))
 
 
 def deletions_are_not_written(patch):
@@ -126,6 +130,12 @@ MUTANTS = [
     (
         a_key_that_comes_back_is_compared_with_what_was_deleted,
         histories.deleted_and_back,
+        LakeReconciliationError,
+        "the lake holds",
+    ),
+    (
+        what_a_run_remembers_outlives_deletions,
+        histories.deleted_and_back_in_one_run,
         LakeReconciliationError,
         "the lake holds",
     ),

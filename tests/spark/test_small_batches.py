@@ -3,6 +3,7 @@
 import pytest
 
 from contracts.protocol.object_layout import publication_key
+from glue_jobs.versions import known
 from tests.spark.test_odd_values import ORDER
 
 CODEGEN = "spark.sql.codegen.wholeStage"
@@ -21,6 +22,35 @@ def test_what_is_read_here_is_looked_at_without_a_job_of_spark(pipeline, spark):
     before = jobs(spark)
     pipeline.transform(spark)
     assert jobs(spark) - before == 2  # what the lake has of these keys is read, and the new row is written
+
+
+def test_batches_that_wait_together_are_looked_up_together(pipeline, spark, monkeypatch):
+    pipeline.run(spark)
+    looked_up = []
+    plain = known.newest_versions
+
+    def newest_versions(batch, table, *, before, keys):
+        looked_up.append((batch.number, table.name))
+        return plain(batch, table, before=before, keys=keys)
+
+    monkeypatch.setattr(known, "newest_versions", newest_versions)
+    for units in range(1, 7):
+        with pipeline.source() as connection:
+            for table, key, column in (
+                ("sales_order", "sales_order_id", "units_sold = %s"),
+                ("staff", "staff_id", "last_name = %s"),
+            ):
+                connection.execute(
+                    f"update {table} set {column} where {key} %% 7 in (0, %s)", (str(units + units % 2), units)
+                )
+            connection.execute(ORDER, (1000 + units, "2024-11-20 10:00", 1, "2024-11-21"))
+        pipeline.extract()
+    pipeline.transform(spark)
+    pipeline.load()
+    pipeline.assert_equal()
+    assert sorted(looked_up) == [(2, "dim_staff"), (2, "fact_sales_order"), (3, "fact_sales_order")]
+    versions = "select count(*) from fact_sales_order where sales_order_id = 7"
+    assert pipeline.warehouse(versions) == [(4,)], "what it was at first, and 2, 4 and 6, which came twice"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """S3 in a dict, for what the batch protocol uses of it, with the requests counted."""
 
+import io
 from collections import Counter
 from types import SimpleNamespace
 
@@ -52,7 +53,7 @@ class MemoryS3:
         self._count("GetObject", Key)
         if Key not in self.objects:
             raise refused("NoSuchKey")
-        return {"Body": SimpleNamespace(read=lambda: self.objects[Key])}
+        return {"Body": io.BytesIO(self.objects[Key])}
 
     def list_objects_v2(self, *, Bucket, Prefix, StartAfter, MaxKeys):
         self._count("ListObjectsV2", Prefix)

@@ -12,6 +12,10 @@ def _batch(model, *, keys=False, again=False, kill=None, rows=20_000):
     model.read_the_source(keys=keys, again=again, kill=kill, rows=rows, waits=False)
 
 
+def _waiting_batch(model, *, keys=False):
+    model.read_the_source(keys=keys, again=False, kill=None, rows=20_000, waits=True)
+
+
 def _order(model, day=GOOD):
     model.insert_an_order(day=day, stamp=STAMP, is_negative=False)
 
@@ -39,6 +43,17 @@ def deleted(model):
 
 def deleted_and_back(model):
     deleted(model)
+    model.bring_an_order_back(data=FIRST)
+    _batch(model)
+
+
+def deleted_and_back_in_one_run(model):
+    _order(model)
+    _batch(model)
+    model.change_an_order_there_or_back(data=FIRST, units="6")
+    _waiting_batch(model)
+    model.delete_an_order(data=FIRST)
+    _waiting_batch(model, keys=True)
     model.bring_an_order_back(data=FIRST)
     _batch(model)
 
