@@ -1,8 +1,8 @@
 """``make bench-transform``: the job against DuckDB, which makes the same tables in Parquet from the same CSV parts.
 
 First batches of `--rows` sales orders, with their transactions and payments, into empty lakes; then batches of 100 changed rows, by
-turns into the last of these lakes and into one of 10,000 rows. Prints wall times, ratios, the peak memory of all of the job's processes, and how many
-files a batch wrote.
+turns into the last of these lakes and into one of 10,000 rows; then batches that wait together, against one of them. Prints wall
+times, ratios, the peak memory of all of the job's processes, and how many files a batch wrote.
 """
 
 import argparse
@@ -34,6 +34,8 @@ from local.synthetic_batch import put_manifest
 NAMES = LakeNames("bench-ingestion", "bench-processed", "bench")
 #: Rows a table of the lake that incremental batches are compared with.
 SMALL = 10_000
+#: Batches that wait together, and rows of each.
+WAITING, WAITING_ROWS = 16, 700
 
 
 def main() -> None:
@@ -46,14 +48,14 @@ def main() -> None:
 
 
 def measure(directory: Path, rows: int, rounds: int, console: Console) -> list[Figure]:
-    """Bring first batches of `rows` orders, transactions and payments into empty lakes; then 100 changed rows into the last one.
+    """Bring first batches of `rows` orders, transactions and payments into empty lakes; then changed rows into the last one.
 
     Parameters
     ----------
     directory
         For everything that is written.
     rounds
-        How many first batches, and how many with 100 changed rows.
+        How many first batches, how many with 100 changed rows, and how often batches wait together.
     console
         Shows what is going on.
     """
@@ -80,9 +82,14 @@ def measure(directory: Path, rows: int, rounds: int, console: Console) -> list[F
         increments = []
         for number in range(1, rounds + 1):
             with console.status(f"transform: 100 changed rows, round {number} of {rounds}"):
-                ours, theirs = large.increment(number + 1), small.increment(number + 1)
+                ours, theirs = large.increment(100), small.increment(100)
             changed.append((ours.seconds, theirs.seconds))
             increments.append(ours)
+        together = []
+        for number in range(1, rounds + 1):
+            with console.status(f"transform: {WAITING} waiting batches, round {number} of {rounds}"):
+                alone = large.increment(WAITING_ROWS)
+                together.append((large.increment(WAITING_ROWS, batches=WAITING), alone.seconds))
         files = [job.files for job in increments]
         console.print(f"A batch of 100 changed rows wrote {min(files)} to {max(files)} files.", highlight=False)
     return [
@@ -94,6 +101,14 @@ def measure(directory: Path, rows: int, rounds: int, console: Console) -> list[F
             rows,
             tuple(changed),
             max(job.peak for job in increments),
+        ),
+        Figure(
+            "transform",
+            f"{WAITING} waiting batches of {WAITING_ROWS} rows",
+            "one of them",
+            rows,
+            tuple((job.seconds, alone) for job, alone in together),
+            max(job.peak for job, _ in together),
         ),
     ]
 
@@ -119,6 +134,7 @@ class Bench:
         self._database.execute("set threads = 2")
         self._database.execute("set enable_progress_bar = false")
         self._prepare()
+        self._newest = 1
         self._commit(1, {name: (1, self._size(name), 0) for name in ROWS})
 
     def stop(self) -> None:
@@ -129,10 +145,13 @@ class Bench:
         """Bring the first batch into the lake."""
         return self._job(1, optimise=self.rows >= MANY_ROWS)
 
-    def increment(self, batch: int) -> Job:
-        """Bring 100 changed rows, spread over the whole history, into the lake: 50 orders and 50 payments."""
-        self._commit(batch, dict.fromkeys(("sales_order", "payment"), (batch, 50, batch)))
-        return self._job(batch)
+    def increment(self, rows: int, *, batches: int = 1) -> Job:
+        """Bring batches of changed rows, spread over the whole history, into the lake in one run: orders and payments."""
+        for _ in range(batches):
+            self._newest += 1
+            changed = (self._newest, rows // 2, self._newest)
+            self._commit(self._newest, dict.fromkeys(("sales_order", "payment"), changed))
+        return self._job(self._newest)
 
     def _prepare(self) -> None:
         self._environment = {**credentials(), "AWS_ENDPOINT_URL": self._aws.start()}
