@@ -39,7 +39,7 @@ def known_versions(staged: StagedTable, head: Head, keys: Iterable[int]) -> dict
 def remember(staged: StagedTable, head: Head, commit: Commit, hashes: Mapping[int, str]) -> None:
     """Remember what the batch has written to the table, which was at `head` before."""
     before = _remembered(staged, head.commit).hashes if head.commit else {}
-    after = before | hashes
+    after = {**before, **hashes}
     staged.batch.context.remembered[staged.table.name] = Remembered(
         _state(staged, commit), after if len(after) <= KEYS else dict(hashes)
     )

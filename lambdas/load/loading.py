@@ -88,7 +88,7 @@ class RowsOfFiles:
 
     def append(self, table: StarTable) -> int:
         """Copy a fact's rows into its table; return how many."""
-        return self.warehouse.append(table, self._rows(table))
+        return self.warehouse.append(table, self._rows(table), self.publication.tables[table.name].rows)
 
     def stage(self, table: StarTable) -> tuple[sql.Identifier, int]:
         """Copy the rows into a temporary table; return it, and how many they are."""

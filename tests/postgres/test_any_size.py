@@ -19,7 +19,7 @@ from lambdas.errors import PlatformError, PublicationTooLargeError, Reconciliati
 from lambdas.load import run, staged_load
 from lambdas.load.settings import LoadSettings
 from lambdas.load.staged_load import StagedLoad
-from lambdas.load.warehouse import foreign_keys
+from lambdas.load.warehouse import foreign_keys, gateway
 from lambdas.load.warehouse.gateway import Warehouse
 from lambdas.load.warehouse.naming import Naming
 from tests.support.faults import Refused, at_statement, cut, kill, read_files_directly, refuse
@@ -229,8 +229,12 @@ def test_g3_a_key_that_is_not_there_is_refused_and_the_keys_stay(pipeline, small
     assert pipeline.warehouse("select count(*) from fact_sales_order") == [(0,)]
 
 
-def test_foreign_keys_are_taken_off_where_a_table_of_ours_is_empty_and_nowhere_else(pipeline, lake, monkeypatch):
-    _in_pieces(monkeypatch)
+@pytest.mark.parametrize("way", ["in pieces", "at once"])
+def test_foreign_keys_are_taken_off_where_a_table_of_ours_is_empty_and_nowhere_else(pipeline, lake, monkeypatch, way):
+    if way == "in pieces":
+        _in_pieces(monkeypatch)
+    else:
+        monkeypatch.setattr(gateway, "SET_ROWS", 2)
     off = []
     plain = foreign_keys._take_off
     monkeypatch.setattr(foreign_keys, "_take_off", lambda *a: off.append(plain(*a)) or off[-1])
@@ -248,6 +252,11 @@ def test_foreign_keys_are_taken_off_where_a_table_of_ours_is_empty_and_nowhere_e
     assert off[3:5] == [False, False]
     after = pipeline.warehouse("select oid from pg_constraint where conrelid = 'fact_payment'::regclass order by 1")
     assert after == before
+
+
+def test_foreign_keys_stay_where_few_rows_come(pipeline, lake, monkeypatch):
+    monkeypatch.setattr(foreign_keys, "_take_off", lambda *_: pytest.fail("readers would have to wait for a few rows"))
+    assert pipeline.load()["loaded"] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -68,12 +68,13 @@ class FakeWarehouse:
     def lock(self):
         self.written = []
 
-    def append(self, table, rows):
+    def append(self, table, rows, expected):
         self.written.append(table.name)
+        assert len(rows) == expected
         return len(rows)
 
     def stage(self, table, rows):
-        return table.name, self.append(table, rows)
+        return table.name, self.append(table, rows, len(rows))
 
     def upsert(self, table, staged):
         assert staged == table.name == self.written[-1]
