@@ -101,6 +101,19 @@ def test_a_run_has_its_own_login_arguments_library_and_log_and_ends_with_its_cod
     assert list((place / "logs").iterdir()) == [log]
 
 
+def test_a_run_that_has_nothing_left_to_do_ends_at_once_with_all_that_it_printed_and_its_java(place, ahead):
+    write_settings(place)
+    (place / "script.py").write_text("import atexit\natexit.register(print, 'tidied up')\nprint('TOLD ' + '[1]')\n")
+    ahead.prepare()
+    (waiting,) = children()
+    java = until(lambda: [p for p in waiting.children(recursive=True) if "java" in p.name()])
+    log = place / "logs" / "run.log"
+    assert ahead.begin(a_run(place), log).wait(60) == 0
+    assert told(log) == [1]
+    assert "tidied up" not in log.read_text(), "to tidy up takes a fifth of a second"
+    assert psutil.wait_procs(java, timeout=60)[1] == []
+
+
 def test_a_run_need_not_wait_until_the_practice_is_over(place):
     write_settings(place)
     ahead = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})

@@ -26,3 +26,8 @@ def test_it_practises_unless_told_not_to(emulator):
     assert _ahead()._practises
     emulator.setenv("LOCAL_SPARK_PRACTICE", "0")
     assert not _ahead()._practises
+
+
+def test_it_keeps_what_it_compiles_of_the_library(emulator):
+    emulator.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert "PYTHONDONTWRITEBYTECODE" not in _ahead()._environment
