@@ -13,7 +13,7 @@ from glue_jobs.staging.coming import coming_keys
 from glue_jobs.staging.staged_table import StagedTable
 from glue_jobs.versions.newest import newest_versions
 
-#: Keys of a table that are remembered at most: some 25 MB.
+#: Keys of a table that are remembered from batch to batch: some 25 MB.
 KEYS = 100_000
 
 
@@ -23,7 +23,7 @@ def known_versions(staged: StagedTable, head: Head, keys: Iterable[int]) -> dict
     if not wanted or not head.snapshot_id:
         return {}
     if head.commit is None or head.of_batch(staged.batch.number):
-        return _looked_up(staged, wanted)  # an earlier try of the batch has written to the table
+        return _looked_up(staged, wanted)  # no commit tells the table's state, or an earlier try of the batch has made it
     remembered = _remembered(staged, head.commit)
     unknown = wanted - remembered.hashes.keys()
     if unknown:
@@ -39,17 +39,14 @@ def known_versions(staged: StagedTable, head: Head, keys: Iterable[int]) -> dict
 def remember(staged: StagedTable, head: Head, commit: Commit, hashes: Mapping[int, str]) -> None:
     """Remember what the batch has written to the table, which was at `head` before."""
     before = _remembered(staged, head.commit).hashes if head.commit else {}
-    after = {**before, **hashes}
-    staged.batch.context.remembered[staged.table.name] = Remembered(
-        _state(staged, commit), after if len(after) <= KEYS else dict(hashes)
-    )
+    staged.batch.context.remembered[staged.table.name] = Remembered(_state(staged, commit), {**before, **hashes})
 
 
 def _remembered(staged: StagedTable, commit: Commit) -> Remembered:
-    """Return what is remembered of the table, which is nothing when others have committed since."""
+    """Return what is remembered of the table: nothing when others have committed since, or when it has become too much."""
     of_tables, state = staged.batch.context.remembered, _state(staged, commit)
     found = of_tables.get(staged.table.name)
-    if found is None or found.state != state:
+    if found is None or found.state != state or len(found.hashes) > KEYS:
         found = of_tables[staged.table.name] = Remembered(state)
     return found
 

@@ -40,8 +40,11 @@ class Cdk:
         self.run("deploy", "--all", "--require-approval", "never", "--concurrency", "2")
 
     def destroy(self, which: str = "--all") -> None:
-        """Destroy a stack with what depends on it, or every stack."""
-        self.run("destroy", which, "--force")
+        """Destroy a stack with what depends on it, or every stack, as they were assembled last: that takes no synthesis."""
+        if (self._assembly / "manifest.json").exists():
+            self._call(["destroy", which, "--force", "--app", str(self._assembly)], cwd=ROOT)
+        else:
+            self.run("destroy", which, "--force")
 
     def run(self, *arguments: str) -> str:
         """Run one command.
@@ -58,8 +61,11 @@ class Cdk:
         """
         context = [part for name, value in self._context.items() for part in ("--context", f"{name}={value}")]
         app = f"{sys.executable} {ROOT / 'app.py'}"
-        output = str(self._home.cdk / "assembly")
-        return self._call([*arguments, "--app", app, "--output", output, *context], cwd=ROOT)
+        return self._call([*arguments, "--app", app, "--output", str(self._assembly), *context], cwd=ROOT)
+
+    @property
+    def _assembly(self) -> Path:
+        return self._home.cdk / "assembly"
 
     def _call(self, arguments: list[str], cwd: Path) -> str:
         log = self._home.logs / f"cdk-{arguments[0]}.log"

@@ -63,13 +63,13 @@ def test_what_was_found_and_written_is_not_looked_up_again(monkeypatch):
 
 
 def test_a_run_that_comes_to_a_second_batch_looks_up_what_waits_behind_it(monkeypatch):
-    run = Run(monkeypatch, coming={3, 5, 77})
+    run = Run(monkeypatch, coming={3, 5, 77, 500})
     assert run.known(2, [1]) == {1: "one"}
     assert run.looked_up == [{1}], "one batch is often all"
     run.write(2, {1: "ONE", 90: "ninety"})
     assert run.known(3, [2], batch=2) == {2: "two"}
     assert run.known(4, [1, 3, 5, 77], batch=2) == {1: "ONE", 3: "three"}
-    assert run.looked_up == [{1}, {2, 3, 5, 77}]
+    assert run.looked_up == [{1}, {2, 3, 5, 77}], "nothing has so high a key as 500"
 
 
 @pytest.mark.parametrize("other", ["another run's commit", "deletions"])
@@ -100,7 +100,7 @@ def test_no_more_is_remembered_than_there_is_room_for(monkeypatch):
     run.known(2, [1, 2, 3])
     run.write(2, {4: "four"})
     assert run.known(3, [1, 4], batch=2) == {1: "one", 4: "four"}
-    assert run.looked_up == [{1, 2, 3}, {1}]
+    assert run.looked_up == [{1, 2, 3}, {1, 4}]
 
 
 def test_nothing_is_looked_up_in_an_empty_table(monkeypatch):
