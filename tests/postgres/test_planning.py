@@ -14,6 +14,17 @@ COUNT = 2_000
 FEW = 100
 
 
+@pytest.fixture(autouse=True)
+def _server_looks_at_nothing_by_itself(servers):
+    """Only what the load tells the planner is known, however long a test takes."""
+    with psycopg.connect(servers.warehouse.url, autocommit=True) as connection:
+        connection.execute("alter system set autovacuum = off")
+        connection.execute("select pg_reload_conf()")
+        yield
+        connection.execute("alter system reset autovacuum")
+        connection.execute("select pg_reload_conf()")
+
+
 @pytest.fixture
 def lake(pipeline):
     lake = FakeLake(pipeline, row_group_size=COUNT)
