@@ -81,5 +81,5 @@ def test_bench_fails_only_when_it_is_to_compare_and_something_got_worse(tmp_path
 def test_the_page_in_docs_shows_the_reviewed_figures():
     reviewed = Report.read(module.REVIEWED)
     assert module.PAGE.read_text("utf-8") == reviewed.page("images")
-    assert {f.stage for f in reviewed.figures} == {"extract", "transform", "load"}
+    assert {f.stage for f in reviewed.figures} == {"extract", "transform", "load", "end to end"}
     assert len(json.loads(module.REVIEWED.read_text())["figures"]) == len(reviewed.figures)
