@@ -23,7 +23,8 @@ def known_versions(staged: StagedTable, head: Head, keys: Iterable[int]) -> dict
     if not wanted or not head.snapshot_id:
         return {}
     if head.commit is None or head.of_batch(staged.batch.number):
-        return _looked_up(staged, wanted)  # no commit tells the table's state, or an earlier try of the batch has made it
+        # No commit tells the table's state, or an earlier try of the batch has made it.
+        return _looked_up(staged, wanted)
     remembered = _remembered(staged, head.commit)
     unknown = wanted - remembered.hashes.keys()
     if unknown:
