@@ -23,7 +23,7 @@ def coming_keys(bucket: Bucket, after: int, source: str) -> set[int]:
     Parts that are too large to be read here are left out.
     """
     keys = set[int]()
-    with suppress(DamagedDocumentError, NewerDocumentError, IngestionDamagedError, StorageError):
+    with suppress(DamagedDocumentError, NewerDocumentError, IngestionDamagedError, StorageError, ValueError):
         for manifest in islice(whole_batches(bucket, after), BATCHES):
             for key in _keys(bucket, manifest, source):
                 keys.add(key)
@@ -39,4 +39,4 @@ def _keys(bucket: Bucket, manifest: Manifest, source: str) -> Iterator[int]:
     reading = Reading(manifest.batch, source, bucket.name, extract.columns)
     for part in extract.parts:
         for rows in record_batches(bucket.client, reading, part):
-            yield from map(int, rows.column(key).to_pylist())
+            yield from map(int, rows.column(key).drop_null().to_pylist())

@@ -41,10 +41,7 @@ class Cdk:
 
     def destroy(self, which: str = "--all") -> None:
         """Destroy a stack with what depends on it, or every stack, as they were assembled last: that takes no synthesis."""
-        if (self._assembly / "manifest.json").exists():
-            self._call(["destroy", which, "--force", "--app", str(self._assembly)], cwd=ROOT)
-        else:
-            self.run("destroy", which, "--force")
+        self._call(["destroy", which, "--force", "--app", str(self._assembly)], cwd=ROOT)
 
     def run(self, *arguments: str) -> str:
         """Run one command.

@@ -25,16 +25,12 @@ from lambdas.load.warehouse.naming import Naming
 from tests.support.faults import Refused, at_statement, cut, kill, read_files_directly, refuse
 from tests.support.lake import FakeLake
 from tests.support.many_orders import publish_dimensions, publish_orders, star_digest
-from tests.support.publications import dump, empty, order, publish_some, use_warehouse
+from tests.support.publications import FOREIGN_KEYS, dump, empty, order, publish_some, use_warehouse
 from tools.warehouse_script import render
 
 #: How many orders the test of the whole takes: enough for several pieces.
 ROWS = int(os.environ.get("ANY_SIZE_ROWS", "60000"))
 STAGED = "select relname from pg_class where relname like 'staged%' and relkind = 'r' and relname <> 'staged_file'"
-KEYS = (
-    "select conrelid::regclass::text, conname, pg_get_constraintdef(oid), convalidated from pg_constraint "
-    "where connamespace = 'public'::regnamespace order by 1, 2"
-)
 
 
 @pytest.fixture
@@ -68,11 +64,11 @@ def test_a_small_publication_pays_nothing(pipeline, lake, monkeypatch):
 
 
 def test_g2_a_load_in_pieces_leaves_what_a_load_in_one_leaves(pipeline, small):
-    keys = pipeline.warehouse(KEYS)
+    keys = pipeline.warehouse(FOREIGN_KEYS)
     answer = pipeline.load()
     assert (answer["loaded"], answer["more"]) == ([1, 2, 3], False)
     assert dump(pipeline.warehouse_url) == small
-    assert pipeline.warehouse(KEYS) == keys and len(keys) > 30
+    assert pipeline.warehouse(FOREIGN_KEYS) == keys and len(keys) > 30
     assert pipeline.warehouse(STAGED) == [] and pipeline.warehouse("select count(*) from etl.staged_file") == [(0,)]
 
 
@@ -150,7 +146,7 @@ def test_g3_a_fault_at_any_statement_of_a_load_in_pieces(pipeline, monkeypatch, 
     with at_statement(monkeypatch, 0, refuse, after=False) as seen:
         pipeline.load()
     assert len(seen) > 300
-    keys = pipeline.warehouse(KEYS)
+    keys = pipeline.warehouse(FOREIGN_KEYS)
     for number in range(1, len(seen) + 1, int(os.environ.get("FAULT_STRIDE", "90"))):
         empty(pipeline.warehouse_url)
         if fault is kill:
@@ -163,7 +159,7 @@ def test_g3_a_fault_at_any_statement_of_a_load_in_pieces(pipeline, monkeypatch, 
         else:
             with at_statement(monkeypatch, number, fault, after=after), suppress(PlatformError, Refused):
                 pipeline.load()
-        assert pipeline.warehouse(KEYS) == keys
+        assert pipeline.warehouse(FOREIGN_KEYS) == keys
         pipeline.load()
         assert dump(pipeline.warehouse_url) == small, number
 
@@ -218,14 +214,18 @@ def test_g5_files_with_other_rows_than_were_published_are_told_and_not_kept(pipe
     assert pipeline.warehouse(STAGED) == [] and dump(pipeline.warehouse_url) == small
 
 
-def test_g3_a_key_that_is_not_there_is_refused_and_the_keys_stay(pipeline, small, lake, monkeypatch):
+@pytest.mark.parametrize("way", ["in pieces", "at once"])
+def test_g3_a_key_that_is_not_there_is_refused_and_the_keys_stay(pipeline, small, lake, monkeypatch, way):
     """Sales orders are the first ones, so that their foreign keys are checked as a set."""
-    keys = pipeline.warehouse(KEYS)
+    if way == "at once":
+        monkeypatch.setattr(staged_load, "ROWS_A_SECOND", 10_000)
+        monkeypatch.setattr(gateway, "SET_ROWS", 1)
+    keys = pipeline.warehouse(FOREIGN_KEYS)
     other = FakeLake(pipeline)
     other.publish({"fact_sales_order": [order(key, 10) for key in range(1, 5)]})
     with pytest.raises(WarehouseWriteError, match=r"ForeignKeyViolation.*fact_sales_order"):
         pipeline.load()
-    assert pipeline.warehouse(KEYS) == keys
+    assert pipeline.warehouse(FOREIGN_KEYS) == keys
     assert pipeline.warehouse("select count(*) from fact_sales_order") == [(0,)]
 
 

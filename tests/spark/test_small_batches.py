@@ -24,7 +24,7 @@ def test_what_is_read_here_is_looked_at_without_a_job_of_spark(pipeline, spark):
     assert jobs(spark) - before == 2  # what the lake has of these keys is read, and the new row is written
 
 
-def test_batches_that_wait_together_are_looked_up_together(pipeline, spark, monkeypatch):
+def test_g7_batches_that_wait_together_are_looked_up_together(pipeline, spark, monkeypatch):
     pipeline.run(spark)
     looked_up = []
     plain = known.newest_versions

@@ -11,6 +11,11 @@ from local.servers.urls import secret_from_url
 
 DAY, NEXT = date(2024, 1, 1), date(2024, 1, 2)
 TIME = "08:00:00.000"
+#: Each foreign key of the warehouse, as it is defined.
+FOREIGN_KEYS = (
+    "select conrelid::regclass::text, conname, pg_get_constraintdef(oid), convalidated from pg_constraint "
+    "where connamespace = 'public'::regnamespace order by 1, 2"
+)
 
 
 def day(d):

@@ -73,7 +73,7 @@ def test_a_run_that_comes_to_a_second_batch_looks_up_what_waits_behind_it(monkey
 
 
 @pytest.mark.parametrize("other", ["another run's commit", "deletions"])
-def test_what_is_remembered_ends_with_what_others_change(monkeypatch, other):
+def test_g7_what_is_remembered_ends_with_what_others_change(monkeypatch, other):
     run = Run(monkeypatch)
     run.known(2, [1, 2])
     run.write(2, {1: "ONE"})
@@ -86,7 +86,7 @@ def test_what_is_remembered_ends_with_what_others_change(monkeypatch, other):
     assert run.looked_up == [{1, 2}, {1, 2}]
 
 
-def test_an_earlier_try_of_the_batch_is_looked_past_and_nothing_remembered(monkeypatch):
+def test_g3_an_earlier_try_of_the_batch_is_looked_past_and_nothing_remembered(monkeypatch):
     run = Run(monkeypatch)
     assert run.known(2, [1], batch=2) == {1: "one"}
     assert run.known(2, [1], batch=2) == {1: "one"}
@@ -144,13 +144,13 @@ def test_the_keys_of_waiting_batches_are_read_from_their_parts(monkeypatch):
     assert len(waiting.keys()) == 1
 
 
-@pytest.mark.parametrize("what", ["part", "manifest", "refused"])
-def test_what_is_wrong_with_a_waiting_batch_is_told_when_its_turn_comes(what):
-    waiting = Waiting([1], [2], [3])
+@pytest.mark.parametrize("what", ["part", "manifest", "refused", "key"])
+def test_g3_what_is_wrong_with_a_waiting_batch_is_told_when_its_turn_comes(what):
+    waiting = Waiting([1], [2], ["no number"] if what == "key" else [3])
     key = manifest_key(4) if what == "manifest" else "sales_order/00000004-x-0001.csv"
     if what == "refused":
         waiting.s3.refuses.add(("GetObject", key))
-    else:
+    elif what != "key":
         waiting.bucket.put(key, b"{}")
     assert waiting.keys() == {2}
 
