@@ -5,7 +5,6 @@ The platform extracts `--rows` sales orders with their transactions and payments
 star's rows into identical tables. Both by turns; the warehouse's rows are counted and summed, and compared with the source's.
 """
 
-import argparse
 import subprocess
 import sys
 import time
@@ -18,10 +17,9 @@ import psycopg
 from rich.console import Console
 
 from bench.figures import Figure
-from bench.job import MANY_ROWS, LakeNames, MeasuredRun, run_duckdb, run_job
-from bench.processes import client, create_bucket, run, show
+from bench.job import MANY_ROWS, LakeNames, MeasuredRun, create_lake, run_duckdb, run_job
+from bench.processes import client, run, show, sized
 from bench.rows import CREATED, LARGE, ROWS, SIZES, STAMP
-from contracts.protocol.catalog import location
 from contracts.tables.star import STAR_TABLES
 from lambdas.load.warehouse.ddl import create_star
 from lambdas.load.warehouse.naming import Naming
@@ -51,10 +49,7 @@ STEPS = ("extract", "transform", "load")
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    options = sized(__doc__).parse_args()
     show(lambda directory, console: measure(directory, options.rows, options.rounds, console))
 
 
@@ -127,12 +122,8 @@ class Bench:
     def platform(self, number: int) -> list[MeasuredRun]:
         """Extract, transform and load, in processes of their own; compare what has arrived with the source."""
         names = LakeNames(f"ingestion-{number}", f"processed-{number}", f"bench_{number}")
-        endpoint, url = self._environment["AWS_ENDPOINT_URL"], self._create(f"load_{number}")
-        for bucket in (names.ingestion, names.processed):
-            create_bucket(client("s3", endpoint), bucket)
-        client("glue", endpoint).create_database(
-            DatabaseInput={"Name": names.database, "LocationUri": location(names.processed)}
-        )
+        create_lake(self._environment["AWS_ENDPOINT_URL"], names)
+        url = self._create(f"load_{number}")
         self._secrets.create_secret(Name=f"warehouse-{number}", SecretString=secret_from_url(url, "warehouse"))
         variables = {
             **self._environment,

@@ -17,7 +17,7 @@ import psycopg
 from rich.console import Console
 
 from bench.figures import Figure
-from bench.processes import client, create_bucket, run, show, tell
+from bench.processes import client, create_bucket, run, show, sized, tell
 from local.home import ROOT, Home
 from local.servers.emulator_process import Aws, credentials
 from local.servers.postgres import PostgresServer, binaries
@@ -35,9 +35,7 @@ from (select n, timestamp '2022-11-04 08:00' + n * interval '37 milliseconds' as
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = sized(__doc__)
     parser.add_argument("--dlt", type=Path, help="Python of an environment that has dlt")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

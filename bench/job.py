@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.processes import client, create_bucket
 from bench.rows import BASELINE
 from contracts.protocol.catalog import location
 from local.home import ROOT, Home
@@ -36,6 +37,15 @@ class MeasuredRun:
 
     seconds: float
     peak: float
+
+
+def create_lake(endpoint: str, names: LakeNames) -> None:
+    """Create the buckets and the database of an empty lake in the emulator."""
+    for bucket in (names.ingestion, names.processed):
+        create_bucket(client("s3", endpoint), bucket)
+    client("glue", endpoint).create_database(
+        DatabaseInput={"Name": names.database, "LocationUri": location(names.processed)}
+    )
 
 
 def run_job(home: Home, environment: Mapping[str, str], names: LakeNames, *, optimise: bool = False) -> MeasuredRun:

@@ -21,7 +21,7 @@ import psycopg
 from rich.console import Console
 
 from bench.figures import Figure
-from bench.processes import client, create_bucket, run, show, tell
+from bench.processes import client, create_bucket, run, show, sized, tell
 from contracts.checksum import mix_sql
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.listing import LISTED_TABLES, Listing
@@ -68,9 +68,7 @@ ORDERS = (
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser = sized(__doc__, rounds=2)
     parser.add_argument("--child", choices=("load", "rebuild"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:

@@ -1,5 +1,6 @@
 """What the benchmarks share: a place for their files, and processes that measure themselves."""
 
+import argparse
 import json
 import os
 import resource
@@ -31,6 +32,14 @@ def scratch() -> Iterator[Path]:
 def terminal() -> Console:
     """Return where benchmarks show what they do."""
     return Console(width=None if sys.stdout.isatty() else 140)
+
+
+def sized(description: str | None, rounds: int = 3) -> argparse.ArgumentParser:
+    """Return a parser of what every benchmark is told: how many rows, and how often."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    return parser
 
 
 def show(measure: Callable[[Path, Console], list[Figure]]) -> None:

@@ -5,7 +5,6 @@ turns into the last of these lakes and into one of 10,000 rows; then batches tha
 times, ratios, the peak memory of all of the job's processes, and how many files a batch wrote.
 """
 
-import argparse
 import hashlib
 import shutil
 import sys
@@ -18,12 +17,11 @@ import duckdb
 from rich.console import Console
 
 from bench.figures import Figure
-from bench.job import MANY_ROWS, LakeNames, MeasuredRun, run_duckdb, run_job
-from bench.processes import client, create_bucket, show
+from bench.job import MANY_ROWS, LakeNames, MeasuredRun, create_lake, run_duckdb, run_job
+from bench.processes import client, show, sized
 from bench.rows import CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
 from contracts.checksum import mix_sql
 from contracts.protocol.bucket import Bucket
-from contracts.protocol.catalog import location
 from contracts.protocol.manifest import Part, TableExtract
 from contracts.protocol.progress import newest_publication_number, read_publication
 from contracts.tables.source import SOURCE_TABLES
@@ -40,10 +38,7 @@ WAITING, WAITING_ROWS = 16, 700
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    options = sized(__doc__).parse_args()
     show(lambda directory, console: measure(directory, options.rows, options.rounds, console))
 
 
@@ -157,11 +152,7 @@ class Bench:
         self._environment = {**credentials(), "AWS_ENDPOINT_URL": self._aws.start()}
         endpoint = self._environment["AWS_ENDPOINT_URL"]
         self._s3 = client("s3", endpoint)
-        for bucket in (NAMES.ingestion, NAMES.processed):
-            create_bucket(self._s3, bucket)
-        client("glue", endpoint).create_database(
-            DatabaseInput={"Name": NAMES.database, "LocationUri": location(NAMES.processed)}
-        )
+        create_lake(endpoint, NAMES)
 
     def _size(self, name: str) -> int:
         return self.rows if name in LARGE else SIZES[name]
