@@ -17,13 +17,14 @@ import psycopg
 from rich.console import Console
 
 from bench.figures import Figure
-from bench.job import MANY_ROWS, LakeNames, MeasuredRun, create_lake, run_duckdb, run_job
+from bench.job import MANY_ROWS, MeasuredRun, run_duckdb, run_job
 from bench.processes import client, run, show, sized
 from bench.rows import CREATED, LARGE, ROWS, SIZES, STAMP
 from contracts.tables.star import STAR_TABLES
 from lambdas.load.warehouse.ddl import create_star
 from lambdas.load.warehouse.naming import Naming
 from local.home import Home
+from local.made_up import LakeNames, create_lake
 from local.servers.emulator_process import Aws, credentials
 from local.servers.postgres import PostgresServer, binaries
 from local.servers.urls import secret_from_url
@@ -122,7 +123,8 @@ class Bench:
     def platform(self, number: int) -> list[MeasuredRun]:
         """Extract, transform and load, in processes of their own; compare what has arrived with the source."""
         names = LakeNames(f"ingestion-{number}", f"processed-{number}", f"bench_{number}")
-        create_lake(self._environment["AWS_ENDPOINT_URL"], names)
+        endpoint = self._environment["AWS_ENDPOINT_URL"]
+        create_lake(client("s3", endpoint), client("glue", endpoint), names)
         url = self._create(f"load_{number}")
         self._secrets.create_secret(Name=f"warehouse-{number}", SecretString=secret_from_url(url, "warehouse"))
         variables = {

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
-from bench.processes import client, create_bucket
 from bench.rows import BASELINE
 from contracts.protocol.catalog import location
 from local.home import ROOT, Home
+from local.made_up import LakeNames
 from local.servers.emulator_process import ACCOUNT
 from local.spark.jvm import spark_environment
 from local.spark.settings import write_spark_defaults
@@ -23,29 +23,11 @@ MANY_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class LakeNames:
-    """The buckets and the database that a run of the job works with."""
-
-    ingestion: str
-    processed: str
-    database: str
-
-
-@dataclass(frozen=True, slots=True)
 class MeasuredRun:
     """A run of some step: its wall time, and the peak memory of its processes in MiB."""
 
     seconds: float
     peak: float
-
-
-def create_lake(endpoint: str, names: LakeNames) -> None:
-    """Create the buckets and the database of an empty lake in the emulator."""
-    for bucket in (names.ingestion, names.processed):
-        create_bucket(client("s3", endpoint), bucket)
-    client("glue", endpoint).create_database(
-        DatabaseInput={"Name": names.database, "LocationUri": location(names.processed)}
-    )
 
 
 def run_job(home: Home, environment: Mapping[str, str], names: LakeNames, *, optimise: bool = False) -> MeasuredRun:
@@ -67,8 +49,7 @@ def run_job(home: Home, environment: Mapping[str, str], names: LakeNames, *, opt
         scratch=home.tmp,
         optimise=optimise,
     )
-    command = [sys.executable, "-m", "glue_jobs.transform", "--ingestion_bucket", names.ingestion]
-    command += ["--processed_bucket", names.processed, "--database", names.database]
+    command = [sys.executable, "-m", "glue_jobs.transform", *names.arguments]
     variables = {**os.environ, **environment, **spark_environment(home.spark), "AWS_EC2_METADATA_DISABLED": "true"}
     log = home.logs / "job.log"
     started = time.monotonic()

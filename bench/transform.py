@@ -17,7 +17,7 @@ import duckdb
 from rich.console import Console
 
 from bench.figures import Figure
-from bench.job import MANY_ROWS, LakeNames, MeasuredRun, create_lake, run_duckdb, run_job
+from bench.job import MANY_ROWS, MeasuredRun, run_duckdb, run_job
 from bench.processes import client, show, sized
 from bench.rows import CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
 from contracts.checksum import mix_sql
@@ -26,8 +26,8 @@ from contracts.protocol.manifest import Part, TableExtract
 from contracts.protocol.progress import newest_publication_number, read_publication
 from contracts.tables.source import SOURCE_TABLES
 from local.home import Home
+from local.made_up import LakeNames, create_lake, put_manifest
 from local.servers.emulator_process import ACCOUNT, Aws, credentials
-from local.synthetic_batch import put_manifest
 
 NAMES = LakeNames("bench-ingestion", "bench-processed", "bench")
 #: Rows a table of the lake that incremental batches are compared with.
@@ -152,7 +152,7 @@ class Bench:
         self._environment = {**credentials(), "AWS_ENDPOINT_URL": self._aws.start()}
         endpoint = self._environment["AWS_ENDPOINT_URL"]
         self._s3 = client("s3", endpoint)
-        create_lake(endpoint, NAMES)
+        create_lake(self._s3, client("glue", endpoint), NAMES)
 
     def _size(self, name: str) -> int:
         return self.rows if name in LARGE else SIZES[name]

@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from local.home import ROOT
 from local.spark import waiting
 from local.spark.jvm import DEFAULTS, spark_environment
+
+#: Receives what the newest practice prints, among the logs.
+PRACTICE_LOG = "practice.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Ahead:
     environment
         Theirs, but for that of Spark; without a login.
     practises
-        Whether the process that waits practises: ten seconds of work that make the next run three seconds shorter.
+        Whether the JVM of the process that waits practises.
     """
 
     def __init__(
@@ -121,9 +125,10 @@ class Ahead:
 
     def _start(self, settings: str) -> _Waiting:
         log = self._logs / f"transform-next-{os.urandom(4).hex()}.log"
+        practice = [str(ROOT), str(self._logs / PRACTICE_LOG)] if self._practises else []
         with log.open("w") as stream:
             process = subprocess.Popen(
-                [sys.executable, "-P", waiting.__file__, *(["--practise"] if self._practises else [])],
+                [sys.executable, "-P", waiting.__file__, *practice],
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

@@ -4,7 +4,6 @@ A JVM that reads its classes from an archive neither parses nor verifies them: a
 time. Which classes to archive is told by the job itself, in two batches of one made-up row a table.
 """
 
-import hashlib
 import os
 import shlex
 import subprocess
@@ -12,35 +11,22 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contracts.checksum import mix
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.catalog import location
-from contracts.protocol.manifest import Part, TableExtract
 from contracts.tables.source import SOURCE_TABLES
-from contracts.tables.table import SourceTable
-from contracts.tables.types import BOOLEAN, CURRENCY_CODE, INTEGER, ISO_DATE, MONEY, TIMESTAMP
 from local.errors import LocalError, ProcessFailedError
 from local.home import ROOT, Home
+from local.made_up import LakeNames, create_lake, put_batch
 from local.servers.emulator_process import ACCOUNT, REGION, Aws, client, credentials
 from local.servers.processes import tail
 from local.servers.tools import java_home
 from local.spark.jvm import class_archive, spark_environment
 from local.spark.settings import write_spark_defaults
-from local.synthetic_batch import put_manifest
 
-INGESTION, PROCESSED, DATABASE = "classes-ingestion", "classes-processed", "classes"
-_SAMPLES = {
-    INTEGER: "1",
-    MONEY: "1.50",
-    BOOLEAN: "t",
-    ISO_DATE: "2026-01-01",
-    TIMESTAMP: "2026-01-01 00:00:00.001",
-    CURRENCY_CODE: "GBP",
-}
+NAMES = LakeNames("classes-ingestion", "classes-processed", "classes")
 #: How long the JVM may live on after its job.
 EXIT_SECONDS = 90
 
@@ -70,8 +56,7 @@ def _run_job(scratch: Path, archive: Path) -> None:
     try:
         _prepare(home, endpoint)
         log = home.logs / "job.log"
-        command = [sys.executable, "-m", "glue_jobs.transform", "--ingestion_bucket", INGESTION]
-        command += ["--processed_bucket", PROCESSED, "--database", DATABASE]
+        command = [sys.executable, "-m", "glue_jobs.transform", *NAMES.arguments]
         environment = {
             **os.environ,
             **credentials(),
@@ -106,34 +91,19 @@ def _wait_for_group(group: int) -> None:
 def _prepare(home: Home, endpoint: str) -> None:
     platform = {"endpoint": endpoint, "region": REGION}
     s3 = client(platform, "s3")
-    for bucket in (INGESTION, PROCESSED):
-        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    client(platform, "glue").create_database(DatabaseInput={"Name": DATABASE, "LocationUri": location(PROCESSED)})
+    create_lake(s3, client(platform, "glue"), NAMES)
     for batch in (1, 2):
-        _commit(s3, batch)
+        put_batch(
+            Bucket(s3, NAMES.ingestion), batch, dict.fromkeys(SOURCE_TABLES, (1,)), dict.fromkeys(SOURCE_TABLES, 1)
+        )
     write_spark_defaults(
         home.spark,
         endpoint=endpoint,
         s3_files=home.s3 / ACCOUNT,
-        buckets=[INGESTION, PROCESSED],
-        warehouse=location(PROCESSED),
+        buckets=[NAMES.ingestion, NAMES.processed],
+        warehouse=location(NAMES.processed),
         scratch=home.tmp,
     )
-
-
-def _commit(s3: Any, batch: int) -> None:
-    """Write a batch of one row a table."""
-    extracts = {}
-    for name, table in SOURCE_TABLES.items():
-        content = f"{','.join(table.column_names)}\n{','.join(_row(table, batch))}\n".encode()
-        part = Part(f"{name}/{batch}.csv", len(content), 1, hashlib.sha256(content).hexdigest())
-        s3.put_object(Bucket=INGESTION, Key=part.key, Body=content)
-        extracts[name] = TableExtract("whole", table.column_names, (part,), 1, None, 1, mix(1))
-    put_manifest(Bucket(s3, INGESTION), batch, extracts)
-
-
-def _row(table: SourceTable, batch: int) -> list[str]:
-    return [_SAMPLES.get(column.type, f"text {batch}") for column in table.columns]
 
 
 if __name__ == "__main__":

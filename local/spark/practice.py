@@ -1,144 +1,80 @@
-"""What a Spark process does before its run is known: made-up rows, treated as a small batch is.
+"""``python -m local.spark.practice``: run the job over made-up batches in the JVM of a Spark process that waits.
 
-A JVM that has never planned a query or written a file loads some thousands of classes for its first one, and interprets them. All
-of that is done here, with a lake in a scratch directory; nothing of it stays.
+A JVM that has never run the job loads some thousands of classes for its first batch, and interprets them. Only the JVM practises:
+this is a process of its own, which `local.spark.waiting` starts beside itself and kills when a run is there. What Python knows of
+the practice ends with it, whichever step it has come to. The lake lies in an account of the emulator that nobody else uses, and
+the next practice removes what is left of it.
 """
 
-import contextlib
-import functools
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+import os
 from typing import Any
 
 import boto3
-import pyarrow as pa
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.pandas.serializers import ArrowStreamSerializer
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
 
-_KIND = "org.apache.iceberg.spark.SparkCatalog"
-_CATALOG = "practice"
-_OBJECT = "s3://practice/practice"
-_COLUMNS = ("id", "created_at", "paid", "amount", "day", "note")
-_ROWS = 40
-#: The job compiles no plans of small batches.
-_INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-#: Two tables, as facts and as dimensions are kept: how they are partitioned.
-_TABLES = {"fact": "months(day)", "dimension": "truncate(1000, id)"}
+from contracts.protocol.bucket import Bucket
+from contracts.tables.source import SOURCE_TABLES
+from contracts.tables.table import Reading
+from glue_jobs import transform
+from local.made_up import LakeNames, create_lake, put_batch
 
-
-def practise(spark: SparkSession, scratch: str) -> Iterator[None]:
-    """Write, read and look up rows of a lake in `scratch`, a step at a time; call what is called of AWS, which refuses it.
-
-    The session has some login, of nobody.
-    """
-    boto3.session.Session("practice", "practice").client("s3")  # reads AWS's models of its services
-    configured = dict(spark.sparkContext.getConf().getAll())
-    for name, value in _INTERPRETED.items():
-        spark.conf.set(name, value)
-    try:
-        for catalog, kind in configured.items():
-            if kind.endswith(_KIND):
-                yield from _practise_catalog(spark, catalog, kind, scratch)
-    finally:
-        for name in _INTERPRETED:
-            spark.conf.unset(name)
+#: Rows of a table in the first batch: as few as are interpreted.
+_FEW = 40
+#: How many rows each further batch adds to a table that is not read whole: some, then as many as two years of the source have.
+_ADDED = (10, 10, 15_000, 10, 10)
+#: How many rows each further batch changes beside them.
+_CHANGED = 20
 
 
-def _practise_catalog(spark: SparkSession, catalog: str, kind: str, scratch: str) -> Iterator[None]:
-    with tempfile.TemporaryDirectory(dir=scratch) as directory:
-        yield from _practise_lake(spark, kind, Path(directory))
-    with contextlib.suppress(PySparkException, Py4JJavaError):
-        spark.catalog.tableExists(f"{catalog.rpartition('.')[2]}.{_CATALOG}.{_CATALOG}")
-    yield
-    configured = dict(spark.sparkContext.getConf().getAll())
-    settings = {k.removeprefix(f"{catalog}."): v for k, v in configured.items() if k.startswith(f"{catalog}.")}
-    _practise_objects(spark, kind.removesuffix(_KIND), settings)
-    yield
+def main() -> None:
+    """Practise once."""
+    session = boto3.Session()
+    s3, glue = session.client("s3"), session.client("glue")
+    own = f"practice-{os.getpid()}"  # what the JVM still does for a practice that was killed is done elsewhere
+    names = LakeNames(f"{own}-ingestion", f"{own}-processed", own.replace("-", "_"))
+    _remove_lakes(s3, glue)
+    java = _share_session()
+    create_lake(s3, glue, names)
+    ingestion = Bucket(s3, names.ingestion)
+    counts = dict.fromkeys(SOURCE_TABLES, _FEW)
+    put_batch(ingestion, 1, dict.fromkeys(SOURCE_TABLES, range(1, _FEW + 1)), counts)
+    transform.main(names.arguments)
+    changing = [name for name, table in SOURCE_TABLES.items() if table.reading != Reading.WHOLE]
+    for batch, added in enumerate(_ADDED, 2):
+        changed = {n: (*range(1, _CHANGED + 1), *range(counts[n] + 1, counts[n] + added + 1)) for n in changing}
+        counts |= {name: counts[name] + added for name in changing}
+        put_batch(ingestion, batch, changed, counts)
+        transform.main(names.arguments)
+    _remove_lakes(s3, glue)
+    java.java.lang.System.gc()  # what waits gives its memory back
+    print("practised")
 
 
-def _practise_lake(spark: SparkSession, kind: str, directory: Path) -> Iterator[None]:
-    settings = {
-        "": kind,
-        ".type": "hadoop",
-        ".warehouse": directory.as_uri(),
-        ".hadoop.fs.file.impl": "org.apache.hadoop.fs.LocalFileSystem",
-        ".hadoop.fs.file.impl.disable.cache": "true",
-    }
-    for key, value in settings.items():
-        spark.conf.set(f"spark.sql.catalog.{_CATALOG}{key}", value)
-    for table, partitioning in _TABLES.items():
-        whole = f"{_CATALOG}.lake.{table}"
-        spark.sql(
-            f"create table {whole} (id int, paid boolean, amount decimal(10, 2), day date, moment string, note string, "
-            f"batch_id int, row_hash string) using iceberg partitioned by ({partitioning}) "
-            f"tblproperties ('write.parquet.compression-codec' = 'zstd', 'write.distribution-mode' = 'none')"
-        )
-        for batch in (1, 2, 3):
-            yield
-            _practise_batch(spark, whole, batch)
-    fact, dimension = (spark.table(f"{_CATALOG}.lake.{table}") for table in _TABLES)
-    fact.join(dimension, "id", "left").collect()
+def _share_session() -> Any:
+    """Let the job find a session of the JVM, whose settings and catalog are its own; return the view of the JVM."""
+    gateway: Any = launch_gateway()  # type: ignore[no-untyped-call]
+    java = gateway.jvm
+    session = java.org.apache.spark.sql.SparkSession.getDefaultSession().get()
+    shared = java.org.apache.spark.api.java.JavaSparkContext.fromSparkContext(session.sparkContext())
+    context = SparkContext(conf=SparkConf(_jconf=shared.getConf()), gateway=gateway, jsc=shared)
+    SparkSession(context, session.newSession())
+    return java
 
 
-def _practise_objects(spark: SparkSession, prefix: str, settings: dict[str, str]) -> None:
-    """Ask S3 for an object, and write one."""
-    java: Any = spark._jvm
-    io = functools.reduce(getattr, f"{prefix}org.apache.iceberg.aws.s3.S3FileIO".split("."), java)()
-    try:
-        io.initialize(settings)
-        with contextlib.suppress(Py4JJavaError):
-            io.newInputFile(_OBJECT).exists()
-        with contextlib.suppress(Py4JJavaError):
-            stream = io.newOutputFile(_OBJECT).createOrOverwrite()
-            stream.write(0)
-            stream.close()
-    finally:
-        io.close()
+def _remove_lakes(s3: Any, glue: Any) -> None:
+    """Remove all that the account has: one process at a time practises."""
+    for bucket in s3.list_buckets()["Buckets"]:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket["Name"]):
+            for item in page.get("Contents", ()):
+                s3.delete_object(Bucket=bucket["Name"], Key=item["Key"])
+        s3.delete_bucket(Bucket=bucket["Name"])
+    for database in glue.get_databases()["DatabaseList"]:
+        for table in glue.get_tables(DatabaseName=database["Name"])["TableList"]:
+            glue.delete_table(DatabaseName=database["Name"], Name=table["Name"])
+        glue.delete_database(Name=database["Name"])
 
 
-def _practise_batch(spark: SparkSession, table: str, batch: int) -> None:
-    raw = _frame(spark).selectExpr(
-        "*", "case when id is null then 1 when paid not in ('t', 'f') then 2 else 0 end as problem"
-    )
-    rows = raw.selectExpr(
-        "cast(id as int) as id",
-        "paid = 't' as paid",
-        "cast(amount as decimal(10, 2)) as amount",
-        "cast(day as date) as day",
-        "concat(cast(substr(cast(created_at as binary), 12, 8) as string), '.', rpad(substr(created_at, 21, 3), 3, '0')) as moment",
-        "note",
-        "problem",
-    ).selectExpr(
-        *(f"if(problem = 0, `{name}`, null) as `{name}`" for name in ("id", "paid", "amount", "day", "moment", "note")),
-        f"{batch} as batch_id",
-        "sha2(concat(if(note is null, 'n', 'v'), coalesce(cast(amount as string), ''), unix_date(day)), 256) as row_hash",
-    )
-    keys = ", ".join(str(row["id"]) for row in rows.collect())
-    known = spark.table(table).where(f"id in ({keys})").where(F.col("batch_id") <= batch)
-    known.groupBy("id").agg(*[F.max_by(name, "batch_id").alias(name) for name in ("row_hash", "batch_id")]).collect()
-    spark.table(table).agg(F.count("*"), F.sum("amount"), F.max("id")).collect()
-    new = rows.where(f"id in ({keys})").coalesce(1)
-    writer = new.writeTo(table).option("fanout-enabled", "true")
-    writer.option("snapshot-property.batch-id", str(batch)).overwrite(F.col("batch_id") == F.lit(batch))
-    others = spark.table(table).where(f"id between 0 and 999 and id not in ({keys})")
-    others.unionByName(new).writeTo(table).overwritePartitions()
-
-
-def _frame(spark: SparkSession) -> DataFrame:
-    """Return rows of text, handed to the JVM as the job hands over what it reads itself."""
-    texts = [
-        [str(n), f"2026-01-{n % 28 + 1:02} 10:00:00.123", "t", f"{n}.50", f"2026-01-{n % 28 + 1:02}", f"note {n}"]
-        for n in range(_ROWS)
-    ]
-    batch = pa.RecordBatch.from_arrays([pa.array(column) for column in zip(*texts, strict=True)], names=list(_COLUMNS))
-    java: Any = spark._jvm
-    stream = spark.sparkContext._serialize_to_jvm(
-        [batch], ArrowStreamSerializer(), java.PythonSQLUtils.readArrowStreamFromFile, java.ArrowIteratorServer
-    )
-    schema = StructType([StructField(name, StringType()) for name in _COLUMNS])
-    return DataFrame(java.PythonSQLUtils.toDataFrame(stream, schema.json(), spark._jsparkSession), spark)
+if __name__ == "__main__":
+    main()

@@ -9,9 +9,9 @@ import contextlib
 import json
 import os
 import runpy
-import select
+import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,33 +26,58 @@ LOGIN = {
     "AWS_SECRET_ACCESS_KEY": "aws.secretAccessKey",
     "AWS_SESSION_TOKEN": "aws.sessionToken",
 }
+#: Login of the practice: the emulator takes twelve digits for an account.
+_PRACTICE = {"AWS_ACCESS_KEY_ID": "000000000002", "AWS_SECRET_ACCESS_KEY": "practice", "AWS_SESSION_TOKEN": "practice"}
 
 
 def main() -> None:
-    """Make a session, wait, and become a run."""
+    """Make a session, wait, and become a run.
+
+    Arguments, where the JVM is to practise: the directory of this project, and the file that receives what the practice prints.
+    """
     from pyspark.sql import SparkSession
 
     spark = SparkSession.builder.getOrCreate()
-    if "--practise" in sys.argv:
-        _practise(spark)
-    line = sys.stdin.readline()
+    with _practice(spark, *sys.argv[1:]):
+        import boto3  # so that the run finds it, and AWS's models of its services, read
+
+        boto3.session.Session("none", "none").client("s3")
+        line = sys.stdin.readline()
     if line:
-        _become(spark._jvm, json.loads(line))
+        _become(spark, json.loads(line))
         # Nothing is left to be done, and Python would take a fifth of a second to tidy up; the JVM ends with this process.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
 
 
-def _practise(spark: "SparkSession") -> None:
-    """Practise until a run is there; whatever fails here does not matter to it."""
-    _log_in(spark._jvm, dict.fromkeys(LOGIN, "practice"))
-    with contextlib.suppress(Exception):
-        practise = runpy.run_path(str(Path(__file__).with_name("practice.py")))["practise"]
-        with contextlib.closing(practise(spark, tempfile.gettempdir())) as steps:
-            for _ in steps:
-                if select.select([sys.stdin], [], [], 0)[0]:
-                    return
+@contextlib.contextmanager
+def _practice(spark: "SparkSession", directory: str = "", log: str = "") -> Iterator[None]:
+    """Let another process use the JVM meanwhile; whatever fails there does not matter to the run."""
+    if not directory:
+        yield
+        return
+    java: Any = spark._jvm
+    _log_in(java, _PRACTICE)
+    gateway: Any = spark.sparkContext._gateway
+    parameters = gateway.gateway_parameters
+    shared = {"PYSPARK_GATEWAY_PORT": str(parameters.port), "PYSPARK_GATEWAY_SECRET": parameters.auth_token}
+    with Path(log).open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.spark.practice"],
+            cwd=directory,
+            env={**os.environ, **_PRACTICE, **shared},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+        )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        spark.sparkContext.cancelAllJobs()
+        java.SparkSession.setDefaultSession(spark._jsparkSession)
 
 
 def _log_in(java: Any, login: dict[str, str]) -> None:
@@ -60,9 +85,9 @@ def _log_in(java: Any, login: dict[str, str]) -> None:
         java.java.lang.System.setProperty(key, login[name])
 
 
-def _become(java: Any, run: dict[str, Any]) -> None:
+def _become(spark: "SparkSession", run: dict[str, Any]) -> None:
     os.environ.update(run["environment"])
-    _log_in(java, run["environment"])
+    _log_in(spark._jvm, run["environment"])
     sys.path[:0] = [str(Path(run["script"]).parent), run["library"]]
     sys.argv = [run["script"], *run["arguments"]]
     setproctitle(" ".join([sys.executable, *sys.argv]))  # who looks for the run among the processes finds it

@@ -6,9 +6,10 @@ import time
 import psutil
 import pytest
 
-from local.spark.ahead import Ahead, SparkRun
+from local.home import Home
+from local.servers.emulator_process import REGION, Aws
+from local.spark.ahead import PRACTICE_LOG, Ahead, SparkRun
 from local.spark.jvm import DEFAULTS
-from local.spark.practice import practise
 from local.spark.settings import write_spark_defaults
 
 LOGIN = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret-of-the-run", "AWS_SESSION_TOKEN": "token"}
@@ -24,6 +25,8 @@ print("TOLD", json.dumps({
     "python": os.environ["AWS_SECRET_ACCESS_KEY"],
     "java": [system.getProperty(f"aws.{name}") for name in ("accessKeyId", "secretAccessKey", "sessionToken")],
     "rows": spark.range(3).count(),
+    "compiles": spark.conf.get("spark.sql.codegen.wholeStage"),
+    "default": spark._jvm.SparkSession.getDefaultSession().get().equals(spark._jsparkSession),
     "ours": sorted({"local", "contracts", "glue_jobs"} & set(sys.modules)),
 }), flush=True)
 sys.exit(int(sys.argv[1]))
@@ -43,6 +46,30 @@ def place(tmp_path):
 def ahead(place):
     started = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"}, practises=False)
     yield started
+    for process in children():
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory):
+    """An emulator that checks permissions, as that of a platform does."""
+    home = Home(tmp_path_factory.mktemp("practised"))
+    home.create()
+    aws = Aws(home)
+    endpoint = aws.start()
+    aws.enforce_iam()
+    yield home, endpoint
+    aws.stop()
+
+
+@pytest.fixture
+def practising(place, emulator):
+    """A process that waits for a run, and its JVM practises."""
+    write_settings(place, endpoint=emulator[1])
+    own = {"PATH": "/usr/bin:/bin", "AWS_ENDPOINT_URL": emulator[1], "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+    ahead = Ahead(place / "settings", place / "logs", place / "scratch", own)
+    ahead.prepare()
+    yield ahead
     for process in children():
         process.kill()
 
@@ -96,6 +123,8 @@ def test_a_run_has_its_own_login_arguments_library_and_log_and_ends_with_its_cod
         "python": "secret-of-the-run",
         "java": list(LOGIN.values()),
         "rows": 3,
+        "compiles": "true",
+        "default": True,
         "ours": [],
     }
     assert list((place / "logs").iterdir()) == [log]
@@ -112,14 +141,6 @@ def test_a_run_that_has_nothing_left_to_do_ends_at_once_with_all_that_it_printed
     assert told(log) == [1]
     assert "tidied up" not in log.read_text(), "to tidy up takes a fifth of a second"
     assert psutil.wait_procs(java, timeout=60)[1] == []
-
-
-def test_a_run_need_not_wait_until_the_practice_is_over(place):
-    write_settings(place)
-    ahead = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})
-    log = place / "logs" / "run.log"
-    assert ahead.begin(a_run(place), log).wait(60) == 0
-    assert told(log)["java"] == list(LOGIN.values()), "its own login, not that of the practice"
 
 
 def test_without_settings_nothing_waits(place, ahead):
@@ -178,17 +199,51 @@ def test_when_whoever_started_it_is_gone_it_ends_with_its_java(place, ahead):
     assert psutil.wait_procs([*java, waiting], timeout=60)[1] == []
 
 
-def test_the_practice_works_to_its_end_and_leaves_nothing(spark, tmp_path):
-    before = spark.sparkContext.statusTracker().getActiveJobsIds()
-    assert len(list(practise(spark, str(tmp_path)))) > 4
-    assert list(tmp_path.iterdir()) == []
-    assert spark.sparkContext._jsc.getPersistentRDDs().isEmpty()
-    assert spark.sparkContext.statusTracker().getActiveJobsIds() == before
+def practices():
+    return [p for w in children() for p in w.children() if "local.spark.practice" in " ".join(p.cmdline())]
 
 
-def test_the_practice_may_be_left_at_any_step(place, spark, tmp_path, monkeypatch):
-    monkeypatch.setattr("local.spark.practice._CATALOG", "another_practice")
-    steps = practise(spark, str(place / "scratch"))
-    next(steps)
-    steps.close()
-    assert list((place / "scratch").iterdir()) == []
+def lakes(emulator):
+    """Buckets of accounts that practise."""
+    home, _ = emulator
+    return [bucket for account in home.s3.iterdir() for bucket in account.iterdir()]
+
+
+def _is_untouched(told):
+    """What a run finds in a JVM that has practised."""
+    assert told["java"] == list(LOGIN.values()), "its own login"
+    assert told["compiles"] == "true", "no settings of the practice"
+    assert told["default"] and told["rows"] == 3, "its own session"
+    assert told["ours"] == [], "no module of the practice"
+
+
+def test_the_jvm_practises_the_whole_job_and_leaves_nothing(place, practising, emulator):
+    printed = place / "logs" / PRACTICE_LOG
+    until(lambda: printed.exists() and printed.read_text().endswith("practised\n"), seconds=240)
+    assert printed.read_text().count(": published after") == 6
+    assert "quarantined" not in printed.read_text(), "its rows are as the contracts want them"
+    assert lakes(emulator) == []
+    log = place / "logs" / "run.log"
+    assert practising.begin(a_run(place), log).wait(60) == 0
+    _is_untouched(told(log))
+
+
+def test_a_run_need_not_wait_until_the_practice_is_over(place, practising, emulator):
+    printed = place / "logs" / PRACTICE_LOG
+    until(lambda: printed.exists() and "published" in printed.read_text(), seconds=240)
+    (practice,) = practices()
+    log = place / "logs" / "run.log"
+    assert practising.begin(a_run(place), log).wait(60) == 0
+    assert not practice.is_running()
+    assert printed.read_text().count(": published after") < 6, "it was in the middle"
+    _is_untouched(told(log))
+    assert lakes(emulator), "the next practice removes them"
+
+
+def test_a_practice_that_fails_does_not_matter_to_the_run(place):
+    write_settings(place)
+    ahead = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})
+    ahead.prepare()
+    printed = place / "logs" / PRACTICE_LOG
+    until(lambda: printed.exists() and "Error" in printed.read_text())
+    assert ahead.begin(a_run(place), place / "logs" / "run.log").wait(60) == 0
