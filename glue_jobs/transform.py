@@ -31,6 +31,10 @@ from glue_jobs.maintenance.replay import Replay, replay
 from glue_jobs.pending import transform_pending
 from glue_jobs.spark_errors import SPARK_ERRORS, explained
 
+#: For every step of a plan, Spark infers conditions from those below. Of steps with dozens of computed columns that is half of its
+#: planning, and the conditions that help to read less are said already.
+_NOTHING_INFERRED = ("spark.sql.constraintPropagation.enabled", "false")
+
 
 def main(arguments: Sequence[str]) -> None:
     """Do what the arguments say.
@@ -90,7 +94,9 @@ def _transform(ingestion: Bucket, processed: Bucket, database: str) -> None:
 
 
 def _session() -> SparkSession:
-    return look_up_once(SparkSession.builder.appName("totesys-transform").getOrCreate())
+    spark = SparkSession.builder.appName("totesys-transform").getOrCreate()
+    spark.conf.set(*_NOTHING_INFERRED)
+    return look_up_once(spark)
 
 
 def _log(message: str) -> None:

@@ -7,6 +7,7 @@ from glue_jobs.versions import known
 from tests.spark.test_odd_values import ORDER
 
 CODEGEN = "spark.sql.codegen.wholeStage"
+INFERENCE = "spark.sql.constraintPropagation.enabled"
 
 
 def jobs(spark):
@@ -63,6 +64,15 @@ def test_plans_for_many_rows_only_are_compiled(pipeline, spark, monkeypatch, lim
     spark.conf.set(CODEGEN, "true" if compiles == "false" else "false")
     pipeline.run(spark)
     assert spark.conf.get(CODEGEN) == compiles
+
+
+def test_nothing_is_inferred_while_a_batch_is_planned(pipeline, spark, monkeypatch):
+    """Of the plans that join, it was half of the work."""
+    monkeypatch.setattr("glue_jobs.versions.by_lookup.SMALL_ROWS", 0)
+    spark.conf.set(INFERENCE, "true")
+    pipeline.run(spark)
+    assert spark.conf.get(INFERENCE) == "false"
+    pipeline.assert_equal()
 
 
 def test_a_date_that_only_spark_knows_is_quarantined(pipeline, spark):
