@@ -62,7 +62,8 @@ def _practice(spark: "SparkSession", directory: str = "", log: str = "") -> Iter
     gateway: Any = spark.sparkContext._gateway
     parameters = gateway.gateway_parameters
     shared = {"PYSPARK_GATEWAY_PORT": str(parameters.port), "PYSPARK_GATEWAY_SECRET": parameters.auth_token}
-    with Path(log).open("w") as stream:
+    process = None
+    with contextlib.suppress(OSError), Path(log).open("w") as stream:  # the disk may be full
         process = subprocess.Popen(
             [sys.executable, "-m", "local.spark.practice"],
             cwd=directory,
@@ -74,10 +75,11 @@ def _practice(spark: "SparkSession", directory: str = "", log: str = "") -> Iter
     try:
         yield
     finally:
-        process.kill()
-        process.wait()
-        spark.sparkContext.cancelAllJobs()
-        java.SparkSession.setDefaultSession(spark._jsparkSession)
+        if process:
+            process.kill()
+            process.wait()
+            spark.sparkContext.cancelAllJobs()
+            java.SparkSession.setDefaultSession(spark._jsparkSession)
 
 
 def _log_in(java: Any, login: dict[str, str]) -> None:

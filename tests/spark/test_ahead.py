@@ -240,6 +240,13 @@ def test_a_run_need_not_wait_until_the_practice_is_over(place, practising, emula
     assert lakes(emulator), "the next practice removes them"
 
 
+def test_a_practice_that_cannot_begin_does_not_matter_to_the_run(place):
+    write_settings(place)
+    (place / "logs" / PRACTICE_LOG).mkdir()
+    ahead = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})
+    assert ahead.begin(a_run(place), place / "logs" / "run.log").wait(60) == 0
+
+
 def test_a_practice_that_fails_does_not_matter_to_the_run(place):
     write_settings(place)
     ahead = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})
