@@ -22,11 +22,11 @@ from bench.processes import client, show, sized
 from bench.rows import CREATED, LARGE, PART_ROWS, ROWS, SIZES, STAMP
 from contracts.checksum import mix_sql
 from contracts.protocol.bucket import Bucket
-from contracts.protocol.manifest import Part, TableExtract
+from contracts.protocol.manifest import Part
 from contracts.protocol.progress import newest_publication_number, read_publication
 from contracts.tables.source import SOURCE_TABLES
 from local.home import Home
-from local.made_up import LakeNames, create_lake, put_manifest
+from local.made_up import LakeNames, create_lake, extract_of, put_manifest
 from local.servers.emulator_process import ACCOUNT, Aws, credentials
 
 NAMES = LakeNames("bench-ingestion", "bench-processed", "bench")
@@ -164,15 +164,7 @@ class Bench:
             count = self._size(name) if name in ROWS else 0
             checksum = self._one(f"select coalesce(sum({mix_sql('n')}), 0) from range(1, {count + 1}) r(n)")
             parts = self._parts(batch, name, *tables[name]) if name in tables else ()
-            extracts[name] = TableExtract(
-                read="whole" if batch == 1 else "changed" if parts else "nothing",
-                columns=table.column_names,
-                parts=parts,
-                rows=sum(part.rows for part in parts),
-                key_parts=None,
-                source_count=count,
-                source_key_checksum=int(checksum),
-            )
+            extracts[name] = extract_of(table, batch, parts, count, int(checksum))
         put_manifest(Bucket(self._s3, NAMES.ingestion), batch, extracts)
 
     def _parts(self, batch: int, name: str, first: int, count: int, change: int) -> tuple[Part, ...]:

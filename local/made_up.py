@@ -62,16 +62,28 @@ def put_batch(ingestion: Bucket, batch: int, keys: Mapping[str, Sequence[int]], 
     extracts = {}
     for name, table in SOURCE_TABLES.items():
         parts = _put_part(ingestion, batch, table, keys[name]) if name in keys else ()
-        extracts[name] = TableExtract(
-            read="whole" if batch == 1 else "changed" if parts else "nothing",
-            columns=table.column_names,
-            parts=parts,
-            rows=sum(part.rows for part in parts),
-            key_parts=None,
-            source_count=counts[name],
-            source_key_checksum=sum(map(mix, range(1, counts[name] + 1))),
-        )
+        checksum = sum(map(mix, range(1, counts[name] + 1)))
+        extracts[name] = extract_of(table, batch, parts, counts[name], checksum)
     put_manifest(ingestion, batch, extracts)
+
+
+def extract_of(table: SourceTable, batch: int, parts: tuple[Part, ...], count: int, checksum: int) -> TableExtract:
+    """Return what a batch holds of a table: everything, when it is the first one, or what has changed.
+
+    Parameters
+    ----------
+    count, checksum
+        How many keys the table has now, and their checksum.
+    """
+    return TableExtract(
+        read="whole" if batch == 1 else "changed" if parts else "nothing",
+        columns=table.column_names,
+        parts=parts,
+        rows=sum(part.rows for part in parts),
+        key_parts=None,
+        source_count=count,
+        source_key_checksum=checksum,
+    )
 
 
 def put_manifest(ingestion: Bucket, batch: int, tables: Mapping[str, TableExtract]) -> None:
