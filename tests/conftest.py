@@ -83,7 +83,6 @@ def spark(servers: Servers, scratch: Path) -> Iterator[SparkSession]:
         buckets=[],
         warehouse="s3://none/star",
         scratch=home.tmp,
-        optimise=True,  # one JVM runs for as long as the tests do
     )
     with pytest.MonkeyPatch.context() as patch:
         for name, value in spark_environment(home.spark).items():

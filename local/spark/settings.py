@@ -56,8 +56,9 @@ def write_spark_defaults(
     settings = {
         "spark.master": f"local[{cores}]",
         "spark.ui.enabled": "false",
-        # Spark describes every plan for its user interface.
+        # Spark describes every plan for its user interface: briefly.
         "spark.sql.ui.explainMode": "simple",
+        "spark.sql.debug.maxToStringFields": "1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "1536m",
