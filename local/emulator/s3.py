@@ -1,9 +1,11 @@
 """What the emulator's S3 lacks: a full disk, ranges of large objects, and the end of a bucket.
 
 It would accept an object that it cannot store; here it is refused, as a failing S3 would. For a range it would read the whole
-object, and hand over at once what a reader, which asks for all up to the end and stops early, never takes.
+object, and hand over at once what a reader, which asks for all up to the end and stops early, never takes. Such a reader closes the
+connection: what nobody hears any more is neither read nor copied.
 """
 
+import mmap
 import shutil
 import threading
 from collections.abc import Callable
@@ -22,6 +24,7 @@ def install() -> None:
     """Refuse objects for which there is no room; nothing of a refused object remains. Read ranges as ranges."""
     import ministack.app as app
     import ministack.services.s3 as service
+    from hypercorn.protocol.http_stream import HTTPStream
 
     def guarded(plain: Callable[..., Any], size: Callable[..., int]) -> Callable[..., Any]:
         def handle(bucket: str, key: str, body: bytes, *arguments: Any, **named: Any) -> Any:
@@ -44,6 +47,8 @@ def install() -> None:
     service._get_object = _ranged(service._get_object)
     service._read_body = _lazy(service._read_body, service._object_disk_path)
     app._send_response = _chunked(app._send_response)
+    stream: Any = HTTPStream
+    stream.app_send = _unless_closed(stream.app_send)
 
 
 def forget(bucket: str) -> None:
@@ -64,15 +69,14 @@ def _forgetting(plain: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _FileBody:
-    """An object on the disk of which only slices are read."""
+    """An object on the disk, of which only what is taken is read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def __getitem__(self, part: slice) -> bytes:
+    def __getitem__(self, part: slice) -> memoryview:
         with self._path.open("rb") as file:
-            file.seek(part.start)
-            return file.read(part.stop - part.start)
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))[part]
 
 
 def _ranged(plain: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,13 +103,26 @@ def _lazy(plain: Callable[..., Any], disk_path: Callable[..., Any]) -> Callable[
 
 def _chunked(plain: Callable[..., Any]) -> Callable[..., Any]:
     async def respond(send: Callable[..., Any], status: int, headers: Any, body: Any, *, head: bool = False) -> None:
-        async def send_chunks(message: dict[str, Any]) -> None:
-            content = memoryview(message.get("body", b""))
-            while len(content) > CHUNK_BYTES:
-                await send({**message, "body": bytes(content[:CHUNK_BYTES]), "more_body": True})
-                content = content[CHUNK_BYTES:]
-            await send({**message, "body": bytes(content)} if "body" in message else message)
+        view = body if isinstance(body, memoryview) else None
 
-        await plain(send_chunks, status, headers, body, head=head)
+        async def send_chunks(message: dict[str, Any]) -> None:
+            if "body" not in message:
+                await send(message)
+                return
+            content = memoryview(message["body"] if view is None else view)
+            while len(content) > CHUNK_BYTES:
+                await send({**message, "body": content[:CHUNK_BYTES], "more_body": True})
+                content = content[CHUNK_BYTES:]
+            await send({**message, "body": content})
+
+        await plain(send_chunks, status, headers, body if view is None else b"", head=head)
 
     return respond
+
+
+def _unless_closed(plain: Callable[..., Any]) -> Callable[..., Any]:
+    async def app_send(stream: Any, message: dict[str, Any] | None) -> None:
+        if message is None or not stream.closed:
+            await plain(stream, message)
+
+    return app_send

@@ -2,9 +2,11 @@
 
 import os
 
+import psutil
 import pytest
 
 from local.emulator.s3 import CHUNK_BYTES
+from local.home import Home
 from local.servers.emulator_process import REGION
 
 
@@ -42,3 +44,25 @@ def test_a_range_behind_the_end_is_refused(stored):
     s3, content = stored
     with pytest.raises(s3.exceptions.ClientError, match="InvalidRange"):
         s3.get_object(Bucket="ranges", Key="large", Range=f"bytes={len(content)}-")
+
+
+def test_what_a_reader_that_stops_early_leaves_costs_nothing(servers):
+    s3, mebibytes = servers.client("s3"), 32
+    s3.create_bucket(Bucket="early", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="early", Key="large", Body=bytes(mebibytes * 2**20))
+
+    def seconds_of_emulator(end: str) -> float:
+        before = _processor_seconds(servers.home)
+        for number in range(60):
+            body = s3.get_object(Bucket="early", Key="large", Range=f"bytes={number * 1000}-{end}")["Body"]
+            assert len(body.read(1000)) == 1000
+            body.close()
+        return _processor_seconds(servers.home) - before
+
+    few = seconds_of_emulator("99999")
+    assert seconds_of_emulator("") < 4 * few, "the rest of the object is read, or copied, too"
+
+
+def _processor_seconds(home: Home) -> float:
+    times = psutil.Process(int((home.directory / "aws" / "emulator.pid").read_text())).cpu_times()
+    return float(times.user + times.system)
