@@ -1,5 +1,7 @@
 """A small batch costs what its rows cost: few jobs of Spark, and nothing compiled for a handful of rows."""
 
+import re
+
 import pytest
 
 from contracts.protocol.object_layout import publication_key
@@ -52,6 +54,26 @@ def test_g7_batches_that_wait_together_are_looked_up_together(pipeline, spark, m
     assert sorted(looked_up) == [(2, "dim_staff"), (2, "fact_sales_order"), (3, "fact_sales_order")]
     versions = "select count(*) from fact_sales_order where sales_order_id = 7"
     assert pipeline.warehouse(versions) == [(4,)], "what it was at first, and 2, 4 and 6, which came twice"
+
+
+def test_a_look_up_asks_iceberg_for_keys_only(pipeline, spark, monkeypatch):
+    """For a condition on another column it would read that column's dictionary first: one more request for each file."""
+    pipeline.run(spark)
+    asked = []
+    plain = known.newest_versions
+
+    def newest_versions(*arguments, **named):
+        versions = plain(*arguments, **named)
+        plan = versions._jdf.queryExecution().executedPlan().toString()
+        asked.extend(re.findall(r"\[filters=(.*?), groupedBy", plan))
+        return versions
+
+    monkeypatch.setattr(known, "newest_versions", newest_versions)
+    with pipeline.source() as connection:
+        connection.execute("update sales_order set units_sold = 99 where sales_order_id in (7, 9)")
+    pipeline.run(spark)
+    assert asked == ["sales_order_id IN (7, 9)"]
+    pipeline.assert_equal()
 
 
 @pytest.mark.parametrize(
