@@ -49,9 +49,13 @@ dashboard: setup ## write build/dashboard: a page that needs nothing, and pictur
 check: setup format-check lint types unit ## format, lint, types and unit tests: under 2 minutes
 
 test: setup ## everything: the checks, and every test up to the deployed platform
-	$(MAKE) --no-print-directory format-check lint types
+	$(MAKE) --no-print-directory format-check lint
+	$(MAKE) --no-print-directory --jobs types every-test
+
+.PHONY: every-test
+every-test: setup
 	$(PY) -m coverage erase
-	$(PY) -m pytest -n 2 --no-loadscope-reorder -p tools.executed
+	$(PY) -m pytest -n 3 --no-loadscope-reorder -p tools.executed
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report --fail-under=90
 

@@ -14,7 +14,6 @@ from bench.rows import BASELINE
 from contracts.protocol.catalog import location
 from local.home import ROOT, Home
 from local.made_up import LakeNames
-from local.servers.emulator_process import ACCOUNT
 from local.spark.jvm import spark_environment
 from local.spark.settings import write_spark_defaults
 
@@ -43,8 +42,6 @@ def run_job(home: Home, environment: Mapping[str, str], names: LakeNames, *, opt
     write_spark_defaults(
         home.spark,
         endpoint=environment["AWS_ENDPOINT_URL"],
-        s3_files=home.s3 / ACCOUNT,
-        buckets=[names.ingestion, names.processed],
         warehouse=location(names.processed),
         scratch=home.tmp,
         optimise=optimise,

@@ -201,8 +201,6 @@ def _platform(home: Home, endpoint: str, outputs: dict[str, str], urls: dict[str
     write_spark_defaults(
         home.spark,
         endpoint=endpoint,
-        s3_files=home.s3 / ACCOUNT,
-        buckets=buckets,
         warehouse=location(buckets[1]),
         scratch=home.tmp,
     )

@@ -1,10 +1,12 @@
 """Fixtures that every layer may use. Servers start when the first test asks for them."""
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import hypothesis
 import pytest
 from pyspark.sql import SparkSession
@@ -60,6 +62,10 @@ def servers(scratch: Path) -> Iterator[Servers]:
             patch.delenv(name)
         for name, value in environment(started.endpoint).items():
             patch.setenv(name, value)
+        # To make a client takes longer than most of its requests. A process that is forked has connections of its own.
+        made_once = functools.cache(boto3.client)
+        os.register_at_fork(after_in_child=made_once.cache_clear)
+        patch.setattr(boto3, "client", made_once)
         yield started
     started.aws.stop()
     started.source.stop()
@@ -79,8 +85,6 @@ def spark(servers: Servers, scratch: Path) -> Iterator[SparkSession]:
     write_spark_defaults(
         home.spark,
         endpoint=servers.endpoint,
-        s3_files=home.s3,
-        buckets=[],
         warehouse="s3://none/star",
         scratch=home.tmp,
     )

@@ -20,7 +20,7 @@ from contracts.tables.source import SOURCE_TABLES
 from local.errors import LocalError, ProcessFailedError
 from local.home import ROOT, Home
 from local.made_up import LakeNames, create_lake, put_batch
-from local.servers.emulator_process import ACCOUNT, REGION, Aws, client, credentials
+from local.servers.emulator_process import REGION, Aws, client, credentials
 from local.servers.processes import tail
 from local.servers.tools import java_home
 from local.spark.jvm import class_archive, spark_environment
@@ -99,8 +99,6 @@ def _prepare(home: Home, endpoint: str) -> None:
     write_spark_defaults(
         home.spark,
         endpoint=endpoint,
-        s3_files=home.s3 / ACCOUNT,
-        buckets=[NAMES.ingestion, NAMES.processed],
         warehouse=location(NAMES.processed),
         scratch=home.tmp,
     )

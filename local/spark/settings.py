@@ -1,7 +1,6 @@
 """Spark settings of the laptop: everything that on AWS is Glue's own, in one generated file.
 
-The job itself has no local settings. Iceberg talks to the emulator's Glue and S3; CSV parts are read
-straight from the emulator's plain files, onto which Hadoop's view file system maps ``s3://``.
+The job itself has no local settings. Iceberg talks to the emulator's Glue and S3.
 """
 
 import os
@@ -24,8 +23,6 @@ def write_spark_defaults(
     directory: Path,
     *,
     endpoint: str,
-    s3_files: Path,
-    buckets: list[str],
     warehouse: str,
     scratch: Path,
     optimise: bool = False,
@@ -38,10 +35,6 @@ def write_spark_defaults(
         Where; `spark_environment` makes a process use them.
     endpoint
         Of the emulator.
-    s3_files
-        Directory in which every bucket is a directory of plain files.
-    buckets
-        Buckets whose objects Spark reads as files.
     warehouse
         Where the catalog puts tables whose database has no location.
     scratch
@@ -85,9 +78,6 @@ def write_spark_defaults(
         f"{catalog}.s3.endpoint": endpoint,
         f"{catalog}.s3.path-style-access": "true",
         "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
-        "spark.hadoop.fs.viewfs.overload.scheme.target.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
-        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
-        **{f"spark.hadoop.fs.viewfs.mounttable.{b}.linkFallback": f"file://{s3_files / b}" for b in buckets},
     }
     directory.mkdir(parents=True, exist_ok=True)
     (directory / DEFAULTS).write_text("".join(f"{name} {value}\n" for name, value in settings.items()))

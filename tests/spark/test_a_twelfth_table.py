@@ -15,12 +15,9 @@ from lambdas.extract.handler import handler as extract
 from lambdas.load.handler import handler as load
 from tests.support.pipeline import lambda_context
 
-ingestion, processed, database, files = sys.argv[1:]
+ingestion, processed, database = sys.argv[1:]
 answer = extract({"trigger": "schedule"}, lambda_context())
 spark = SparkSession.builder.getOrCreate()
-configuration = spark.sparkContext._jsc.hadoopConfiguration()
-for bucket in (ingestion, processed):
-    configuration.set(f"fs.viewfs.mounttable.{bucket}.linkFallback", f"file://{files}/{bucket}")
 main(["--ingestion_bucket", ingestion, "--processed_bucket", processed, "--database", database])
 loaded = load({"step": "load"}, lambda_context())
 rows = spark.table(f"glue_catalog.{database}.dim_courier").select("courier_id", "courier_name").collect()
@@ -29,8 +26,7 @@ print("RESULT" + json.dumps({"batch": answer["batch"], "loaded": loaded["loaded"
 
 
 def batch(tree, pipeline, spark):
-    files = pipeline.servers.home.s3 / "000000000001"
-    arguments = (pipeline.ingestion, pipeline.processed, pipeline.database, str(files))
+    arguments = (pipeline.ingestion, pipeline.processed, pipeline.database)
     out = run_in(tree, PROGRAM, *arguments, **spark_environment(pipeline.servers.home.spark))
     return json.loads(out.rpartition("RESULT")[2])
 

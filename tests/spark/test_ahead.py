@@ -78,8 +78,6 @@ def write_settings(place, *, endpoint="http://127.0.0.1:1"):
     write_spark_defaults(
         place / "settings",
         endpoint=endpoint,
-        s3_files=place,
-        buckets=[],
         warehouse="s3://none/star",
         scratch=place / "scratch",
     )

@@ -16,7 +16,7 @@ import pytest
 
 from local.demo import oracle
 from local.home import Home
-from local.servers.emulator_process import ACCOUNT, REGION, Aws, credentials
+from local.servers.emulator_process import REGION, Aws, credentials
 from local.servers.postgres import PostgresServer
 from local.servers.urls import secret_from_url
 from local.simulator.business import create_schema, seed
@@ -113,17 +113,9 @@ class Pipeline:
 
         return dict(handler({"trigger": "schedule", **request}, lambda_context()))
 
-    def map_buckets(self, spark: Any) -> None:
-        """Let Spark read this pipeline's buckets as the emulator's files."""
-        configuration = spark.sparkContext._jsc.hadoopConfiguration()
-        for bucket in (self.ingestion, self.processed):
-            files = self.servers.home.s3 / ACCOUNT / bucket
-            configuration.set(f"fs.viewfs.mounttable.{bucket}.linkFallback", f"file://{files}")
-
     def transform(self, spark: Any, **options: Any) -> None:
         from glue_jobs.transform import main
 
-        self.map_buckets(spark)
         arguments = ["--ingestion_bucket", self.ingestion, "--processed_bucket", self.processed]
         arguments += [text for name, value in options.items() for text in (f"--{name}", str(value))]
         main([*arguments, "--database", self.database, "--JOB_NAME", "transform"])

@@ -29,10 +29,8 @@ class Stage:
         unique = uuid.uuid4().hex[:10]
         self.servers, self.spark, self.s3 = servers, spark, servers.client("s3")
         self.database = f"model_{unique}"
-        configuration = spark.sparkContext._jsc.hadoopConfiguration()
         for name in (f"in-{unique}", f"out-{unique}"):
             self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-            configuration.set(f"fs.viewfs.mounttable.{name}.linkFallback", f"file://{self._files(name)}")
         self.ingestion, self.processed = Bucket(self.s3, f"in-{unique}"), Bucket(self.s3, f"out-{unique}")
         servers.client("glue").create_database(
             DatabaseInput={"Name": self.database, "LocationUri": f"s3://{self.processed.name}/star"}
@@ -129,7 +127,4 @@ class Stage:
 
     def file(self, key):
         """Path of an object of the processed bucket."""
-        return self._files(self.processed.name) / key
-
-    def _files(self, bucket):
-        return self.servers.home.s3 / ACCOUNT / bucket
+        return self.servers.home.s3 / ACCOUNT / self.processed.name / key
