@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-import boto3
 import psycopg
 
+from lambdas import clients
 from lambdas.errors import LoginRefusedError
 from lambdas.observability import logger
 from lambdas.postgres import connect
@@ -32,7 +32,7 @@ def open_database(
     SecretError, DatabaseUnreachableError, LoginRefusedError
         With neither host, user nor password in the message.
     """
-    client = boto3.client("secretsmanager")
+    client = clients.client("secretsmanager")
     try:
         return connect(read_connection_details(client, secret_id), secret_id=secret_id, **options)
     except LoginRefusedError as error:

@@ -12,6 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 from xdist.scheduler import LoadScopeScheduling
 
+from lambdas import clients
 from local.spark.jvm import spark_environment
 from local.spark.settings import write_spark_defaults
 from tests.support.pipeline import Pipeline, Servers, environment, start_servers
@@ -64,8 +65,10 @@ def servers(scratch: Path) -> Iterator[Servers]:
             patch.setenv(name, value)
         # To make a client takes longer than most of its requests. A process that is forked has connections of its own.
         made_once = functools.cache(boto3.client)
-        os.register_at_fork(after_in_child=made_once.cache_clear)
         patch.setattr(boto3, "client", made_once)
+        clients.client.cache_clear()
+        for cached in (made_once, clients.client):
+            os.register_at_fork(after_in_child=cached.cache_clear)
         yield started
     started.aws.stop()
     started.source.stop()

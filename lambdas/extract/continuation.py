@@ -2,11 +2,11 @@
 
 import json
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.protocol.steps import ExtractEvent
 from contracts.protocol.strict_json import plain
+from lambdas import clients
 from lambdas.observability import logger
 
 #: Lambda stops a function that has invoked itself about 16 times in a row; after so many the next scheduled run goes on.
@@ -28,7 +28,7 @@ def invoke_again(function: str, number: int, link: int) -> None:
         logger.info("the next scheduled run continues the batch", batch=number, links=link)
         return
     try:
-        boto3.client("lambda").invoke(
+        clients.client("lambda").invoke(
             FunctionName=function,
             InvocationType="Event",
             Payload=json.dumps(plain(ExtractEvent(continues=number, link=link + 1))).encode(),

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import psycopg
 
 from contracts.errors import DamagedDocumentError, DuplicateNumberError, NewerDocumentError
@@ -24,6 +23,7 @@ from contracts.protocol.progress import (
 )
 from contracts.protocol.steps import ExtractAnswer
 from contracts.tables.source import SOURCE_TABLES
+from lambdas import clients
 from lambdas.database import open_database
 from lambdas.errors import AnotherExtractionError, SecretUnsetError, SourceMovedError
 from lambdas.extract import witness
@@ -120,7 +120,7 @@ def _extract_alone(settings: ExtractSettings, request: Request, clock: Clock) ->
 
 
 def _extract_once(settings: ExtractSettings, request: Request, clock: Clock) -> ExtractAnswer:
-    client = boto3.client("s3")
+    client = clients.client("s3")
     bucket, processed = Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
     previous, damaged = _newest(bucket, request)
     if request.continues is not None and not (previous and previous.unfinished):

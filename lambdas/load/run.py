@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import boto3
-
 from contracts.metrics import ROWS_QUARANTINED
 from contracts.protocol.bucket import Bucket
 from contracts.protocol.load_note import LoadNote
@@ -22,6 +20,7 @@ from contracts.protocol.steps import DropAnswer, LoadAnswer, LoadEvent, PendingA
 from contracts.release import FORMAT, RELEASE
 from contracts.tables.former import former_columns
 from contracts.tables.star import STAR_TABLES
+from lambdas import clients
 from lambdas.errors import AnotherLoadError, ListingMissingError, SecretUnsetError
 from lambdas.load.custody import Owner
 from lambdas.load.lake_files import LakeFiles
@@ -155,7 +154,7 @@ def drop_columns(settings: LoadSettings, text: str) -> DropAnswer:
 
 def _buckets(settings: LoadSettings) -> tuple[Bucket, Bucket]:
     """Return the ingestion and the processed bucket."""
-    client = boto3.client("s3")
+    client = clients.client("s3")
     return Bucket(client, settings.ingestion_bucket), Bucket(client, settings.processed_bucket)
 
 

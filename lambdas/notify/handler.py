@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from contracts.errors import ContractError
@@ -12,6 +11,7 @@ from contracts.protocol.bucket import Bucket
 from contracts.protocol.progress import newest_load_number, newest_publication_number
 from contracts.protocol.steps import NotifyAnswer
 from contracts.protocol.strict_json import plain
+from lambdas import clients
 from lambdas.errors import PlatformError
 from lambdas.notify.happening import AlarmChange, Failure, parse
 from lambdas.notify.incident import Subject, Telling
@@ -57,7 +57,7 @@ def now() -> datetime:
 
 def tell(settings: NotifySettings, happening: Failure | AlarmChange) -> tuple[Message, ...]:
     """Note what has happened, then send what it makes necessary; return that."""
-    processed = Bucket(boto3.client("s3"), settings.processed_bucket)
+    processed = Bucket(clients.client("s3"), settings.processed_bucket)
     memory = Memory(processed)
     messages = []
     for telling in memory.note(happening, now):
@@ -83,6 +83,6 @@ def _batch(processed: Bucket, telling: Telling) -> int | None:
 
 def _publish(topic_arn: str, message: Message) -> None:
     texts = {"default": message.mail, "email": message.mail, "sms": message.sms}
-    boto3.client("sns").publish(
+    clients.client("sns").publish(
         TopicArn=topic_arn, Subject=message.subject, Message=json.dumps(texts), MessageStructure="json"
     )

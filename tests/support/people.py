@@ -52,7 +52,7 @@ class People:
         self._handler, s3 = handler, MemoryS3()
         self.objects = s3.objects
         clients = {"s3": s3, "sns": SimpleNamespace(publish=self._publish)}
-        monkeypatch.setattr(handler.boto3, "client", clients.__getitem__)
+        monkeypatch.setattr(handler.clients, "client", clients.__getitem__)
         monkeypatch.setattr(handler, "now", lambda: self.at)
 
     def hear(self, event: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ def secrets(monkeypatch):
             raise LoginRefusedError("refused")
         return "connection"
 
-    monkeypatch.setattr(database.boto3, "client", lambda service: {"secretsmanager": Client()}[service])
+    monkeypatch.setattr(database.clients, "client", lambda service: {"secretsmanager": Client()}[service])
     monkeypatch.setattr(database, "connect", connect)
     monkeypatch.setattr(database.time, "sleep", paused.append)
     return versions, paused, tried

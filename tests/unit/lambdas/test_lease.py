@@ -36,7 +36,7 @@ def test_a_server_is_asked_for_what_it_knows(version, has_user_timeout, has_chec
 def invoked(monkeypatch):
     calls = []
     client = SimpleNamespace(invoke=lambda **arguments: calls.append(json.loads(arguments["Payload"])))
-    monkeypatch.setattr(continuation.boto3, "client", lambda _: client)
+    monkeypatch.setattr(continuation.clients, "client", lambda _: client)
     return calls
 
 
