@@ -63,7 +63,7 @@ def servers(scratch: Path) -> Iterator[Servers]:
             patch.delenv(name)
         for name, value in environment(started.endpoint).items():
             patch.setenv(name, value)
-        # To make a client takes longer than most of its requests. A process that is forked has connections of its own.
+        # To make a client takes longer than most requests. A process that is forked has connections of its own.
         made_once = functools.cache(boto3.client)
         patch.setattr(boto3, "client", made_once)
         clients.client.cache_clear()
