@@ -1,12 +1,10 @@
 """Fixtures that every layer may use. Servers start when the first test asks for them."""
 
-import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import hypothesis
 import pytest
 from pyspark.sql import SparkSession
@@ -63,12 +61,8 @@ def servers(scratch: Path) -> Iterator[Servers]:
             patch.delenv(name)
         for name, value in environment(started.endpoint).items():
             patch.setenv(name, value)
-        # To make a client takes longer than most requests. A process that is forked has connections of its own.
-        made_once = functools.cache(boto3.client)
-        patch.setattr(boto3, "client", made_once)
         clients.client.cache_clear()
-        for cached in (made_once, clients.client):
-            os.register_at_fork(after_in_child=cached.cache_clear)
+        os.register_at_fork(after_in_child=clients.client.cache_clear)  # a process has connections of its own
         yield started
     started.aws.stop()
     started.source.stop()

@@ -35,9 +35,12 @@ class Servers:
     source: PostgresServer
     warehouse: PostgresServer
     databases: list[str] = field(default_factory=list)
+    clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        return boto3.client(service)
+        if service not in self.clients:
+            self.clients[service] = boto3.client(service)
+        return self.clients[service]
 
     def create_database(self, server: PostgresServer, template: str = "template1") -> str:
         name = f"db_{uuid.uuid4().hex[:10]}"

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from lambdas import clients
+
 
 @contextmanager
 def counted(endpoint: str, patch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
@@ -49,8 +51,10 @@ def counted(endpoint: str, patch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     try:
         with patch.context() as patched:
             patched.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+            clients.client.cache_clear()
             yield counts
     finally:
+        clients.client.cache_clear()
         server.shutdown()
         server.server_close()
         thread.join()
