@@ -189,4 +189,4 @@ lock: setup ## pin what requirements.txt and the functions' requirements ask for
 	  --python-platform aarch64-manylinux_2_28 --no-header --no-annotate requirements.txt -o requirements.lock); done
 
 clean: ## remove what was built; caches and homes stay
-	rm -rf build cdk.out .coverage
+	rm -rf build cdk.out .coverage*
