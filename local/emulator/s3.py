@@ -5,12 +5,12 @@ object, and hand over at once what a reader, which asks for all up to the end an
 connection: what nobody hears any more is neither read nor copied.
 """
 
-import mmap
+import os
 import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 #: Kept free for everything else that the emulator and the databases write.
 RESERVE_BYTES = 16 * 2**20
@@ -69,14 +69,20 @@ def _forgetting(plain: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _FileBody:
-    """An object on the disk, of which only what is taken is read."""
+    """A part of an object on the disk, which is read when its bytes are asked for; the file may be replaced meanwhile."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: BinaryIO, start: int, stop: int) -> None:
+        self._file, self._start, self._stop = file, start, stop
 
-    def __getitem__(self, part: slice) -> memoryview:
-        with self._path.open("rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))[part]
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    def __getitem__(self, part: slice) -> "_FileBody":
+        start, stop, _ = part.indices(len(self))
+        return _FileBody(self._file, self._start + start, self._start + stop)
+
+    def __bytes__(self) -> bytes:
+        return os.pread(self._file.fileno(), len(self), self._start)
 
 
 def _ranged(plain: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,7 +101,8 @@ def _lazy(plain: Callable[..., Any], disk_path: Callable[..., Any]) -> Callable[
         if getattr(_reading, "is_ranged", False) and stored.get("body") is None:
             path = disk_path(bucket, key)
             if path is not None and Path(path).exists():
-                return _FileBody(Path(path))
+                file = Path(path).open("rb")  # noqa: SIM115  (it is closed with the last of its parts)
+                return _FileBody(file, 0, os.fstat(file.fileno()).st_size)
         return plain(bucket, key, stored)
 
     return read
@@ -103,19 +110,19 @@ def _lazy(plain: Callable[..., Any], disk_path: Callable[..., Any]) -> Callable[
 
 def _chunked(plain: Callable[..., Any]) -> Callable[..., Any]:
     async def respond(send: Callable[..., Any], status: int, headers: Any, body: Any, *, head: bool = False) -> None:
-        view = body if isinstance(body, memoryview) else None
+        stored = body if isinstance(body, _FileBody) else None
 
         async def send_chunks(message: dict[str, Any]) -> None:
             if "body" not in message:
                 await send(message)
                 return
-            content = memoryview(message["body"] if view is None else view)
+            content = memoryview(message["body"]) if stored is None else stored
             while len(content) > CHUNK_BYTES:
                 await send({**message, "body": content[:CHUNK_BYTES], "more_body": True})
                 content = content[CHUNK_BYTES:]
             await send({**message, "body": content})
 
-        await plain(send_chunks, status, headers, body if view is None else b"", head=head)
+        await plain(send_chunks, status, headers, body if stored is None else b"", head=head)
 
     return respond
 
