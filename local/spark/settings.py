@@ -49,7 +49,7 @@ def write_spark_defaults(
     settings = {
         "spark.master": f"local[{cores}]",
         "spark.ui.enabled": "false",
-        # Spark describes every plan for its user interface: briefly.
+        # Spark describes every plan, for a user interface that is off: the briefer, the better.
         "spark.sql.ui.explainMode": "simple",
         "spark.sql.debug.maxToStringFields": "1",
         "spark.driver.host": "127.0.0.1",

@@ -4,10 +4,11 @@ import os
 
 import psutil
 import pytest
+from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
 from local.emulator.s3 import CHUNK_BYTES
 from local.home import Home
-from local.servers.emulator_process import REGION
+from local.servers.emulator_process import ACCOUNT, REGION
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,18 @@ def test_what_a_reader_that_stops_early_leaves_costs_nothing(servers):
 
     few = seconds_of_emulator("99999")
     assert seconds_of_emulator("") < 4 * few, "the rest of the object is read, or copied, too"
+
+
+def test_an_object_that_is_shortened_while_it_is_read_ends_that_answer_only(servers):
+    s3 = servers.client("s3")
+    s3.create_bucket(Bucket="shortened", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="shortened", Key="large", Body=bytes(32 * 2**20))
+    body = s3.get_object(Bucket="shortened", Key="large", Range="bytes=0-")["Body"]
+    assert len(body.read(1000)) == 1000
+    os.truncate(servers.home.s3 / ACCOUNT / "shortened" / "large", 1000)
+    with pytest.raises((ReadTimeoutError, ResponseStreamingError, IncompleteReadError)):
+        body.read()
+    assert s3.list_objects_v2(Bucket="shortened")["KeyCount"] == 1
 
 
 def _processor_seconds(home: Home) -> float:
