@@ -55,7 +55,7 @@ test: setup ## everything: the checks, and every test up to the deployed platfor
 .PHONY: every-test
 every-test: setup
 	$(PY) -m coverage erase
-	$(PY) -m pytest -n 2 --no-loadscope-reorder -p tools.executed
+	$(PY) -m pytest -n 3 --no-loadscope-reorder -p tools.executed
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report --fail-under=90
 

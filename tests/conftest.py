@@ -8,13 +8,13 @@ from typing import Any
 import hypothesis
 import pytest
 from pyspark.sql import SparkSession
-from xdist.scheduler import LoadScopeScheduling
 
 from lambdas import clients
 from local.spark.jvm import spark_environment
 from local.spark.settings import write_spark_defaults
 from tests.support.pipeline import Pipeline, Servers, environment, start_servers
 from tests.support.samples import manifest, publication
+from tests.support.scheduling import ByLayer
 
 # What is random takes as long as the machine is busy.
 hypothesis.settings.register_profile("totesys", deadline=None)
@@ -23,17 +23,9 @@ os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
 
 
-class _ByFile(LoadScopeScheduling):
-    """Tests of a file stay together where several processes run them; those of the shared platform too, in their order."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "platform" if file.startswith("tests/local/test_platform") else file
-
-
 @pytest.hookimpl(optionalhook=True)  # nobody asks where one process runs all
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
-    return _ByFile(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByLayer:
+    return ByLayer(config, log)
 
 
 @pytest.fixture

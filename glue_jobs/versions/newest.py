@@ -26,8 +26,9 @@ def newest_versions(batch: Batch, table: StarTable, *, before: bool, keys: Colle
         rows = rows.where(among(table.key, keys))
     if table.is_append_only:
         limit = batch.number - 1 if before else batch.number
-        newest = [F.max_by(name, table.record_id).alias(name) for name in ("row_hash", "batch_id")]
-        # A difference Iceberg leaves to Spark. For a plain comparison it would read the column's dictionary in each file first.
+        # A batch has one version of a key. A difference Iceberg leaves to Spark: for a plain comparison it would read the column's
+        # dictionary in each file first.
+        newest = F.max_by("row_hash", "batch_id").alias("row_hash"), F.max("batch_id").alias("batch_id")
         rows = rows.where(F.col("batch_id") - F.lit(limit) <= 0).groupBy(table.key).agg(*newest)
     else:
         rows = rows.select(table.key, "row_hash", "batch_id")

@@ -104,11 +104,10 @@ def _run(run: dict[str, Any], job: dict[str, Any], args: dict[str, Any], script_
     library = _library(args["--extra-py-files"], endpoint)
     arguments = [part for name, value in args.items() for part in (name, str(value))]
     log = Path(os.environ["LOCAL_LOGS"]) / f"transform-{run['Id']}.log"
-    process = ahead.begin(SparkRun(script_path, arguments, library, _login(job, endpoint)), log)
     try:
-        code = process.wait(timeout=60 * int(job.get("Timeout") or 60))
+        with ahead.running(SparkRun(script_path, arguments, library, _login(job, endpoint)), log) as process:
+            code = process.wait(timeout=60 * int(job.get("Timeout") or 60))
     except subprocess.TimeoutExpired:
-        process.kill()
         run["JobRunState"], run["ErrorMessage"] = "TIMEOUT", "The run took longer than the job's timeout."
         return
     run["JobRunState"] = "SUCCEEDED" if code == 0 else "FAILED"

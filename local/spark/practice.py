@@ -10,15 +10,13 @@ import os
 from typing import Any
 
 import boto3
-from pyspark import SparkConf, SparkContext
-from pyspark.java_gateway import launch_gateway
-from pyspark.sql import SparkSession
 
 from contracts.protocol.bucket import Bucket
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import Reading
 from glue_jobs import transform
 from local.made_up import LakeNames, create_lake, put_batch
+from local.spark.waiting import PRACTISED, gateway_of, session_in
 
 #: Rows of a table in the first batch: as few as are interpreted.
 _FEW = 40
@@ -35,7 +33,8 @@ def main() -> None:
     own = f"practice-{os.getpid()}"  # what the JVM still does for a practice that was killed is done elsewhere
     names = LakeNames(f"{own}-ingestion", f"{own}-processed", own.replace("-", "_"))
     _remove_lakes(s3, glue)
-    java = _share_session()
+    gateway = gateway_of({"port": os.environ["PYSPARK_GATEWAY_PORT"], "secret": os.environ["PYSPARK_GATEWAY_SECRET"]})
+    session_in(gateway)  # the job finds it
     create_lake(s3, glue, names)
     ingestion = Bucket(s3, names.ingestion)
     counts = dict.fromkeys(SOURCE_TABLES, _FEW)
@@ -48,19 +47,10 @@ def main() -> None:
         put_batch(ingestion, batch, changed, counts)
         transform.main(names.arguments)
     _remove_lakes(s3, glue)
-    java.java.lang.System.gc()  # what waits gives its memory back
+    system = gateway.jvm.java.lang.System
+    system.gc()  # what waits gives its memory back
+    system.setProperty(PRACTISED, "yes")
     print("practised")
-
-
-def _share_session() -> Any:
-    """Let the job find a session of the JVM, whose settings and catalog are its own; return the view of the JVM."""
-    gateway: Any = launch_gateway()  # type: ignore[no-untyped-call]
-    java = gateway.jvm
-    session = java.org.apache.spark.sql.SparkSession.getDefaultSession().get()
-    shared = java.org.apache.spark.api.java.JavaSparkContext.fromSparkContext(session.sparkContext())
-    context = SparkContext(conf=SparkConf(_jconf=shared.getConf()), gateway=gateway, jsc=shared)
-    SparkSession(context, session.newSession())
-    return java
 
 
 def _remove_lakes(s3: Any, glue: Any) -> None:

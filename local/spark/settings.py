@@ -49,9 +49,13 @@ def write_spark_defaults(
     settings = {
         "spark.master": f"local[{cores}]",
         "spark.ui.enabled": "false",
-        # Spark describes every plan, for a user interface that is off: the briefer, the better.
+        # Spark describes every plan and keeps all that it did, for a user interface that is off: the less, the better.
         "spark.sql.ui.explainMode": "simple",
         "spark.sql.debug.maxToStringFields": "1",
+        "spark.sql.ui.retainedExecutions": "20",
+        "spark.ui.retainedJobs": "20",
+        "spark.ui.retainedStages": "20",
+        "spark.ui.retainedTasks": "200",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "1536m",
@@ -83,6 +87,7 @@ def write_spark_defaults(
     (directory / DEFAULTS).write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
     (directory / _LOGGING).write_text(
         "rootLogger.level = error\nrootLogger.appenderRef.stderr.ref = stderr\nappender.stderr.type = Console\n"
-        "appender.stderr.name = stderr\nappender.stderr.target = SYSTEM_ERR\nappender.stderr.layout.type = PatternLayout\n"
+        "appender.stderr.name = stderr\nappender.stderr.target = SYSTEM_ERR\nappender.stderr.follow = true\n"
+        "appender.stderr.layout.type = PatternLayout\n"
         "appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n\n"
     )

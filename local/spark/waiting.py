@@ -1,8 +1,9 @@
-"""A Spark process that waits for a run: its session is made, and its JVM practised, before anybody knows the arguments.
+"""A process that waits for a run: it has a Spark session, in a JVM that has practised, before anybody knows the arguments.
 
 `local.spark.ahead` starts it as a script, with nothing of this project on its path: what it becomes brings its own library. It
-reads one line from its standard input, a `json` object of ``script``, ``arguments``, ``library`` and ``environment``, and becomes
-that run. When its standard input ends without a line, whoever started it is gone, and it ends too.
+reads two lines from its standard input: what `local.spark.kept_jvm` printed, and later a `json` object of ``script``,
+``arguments``, ``library``, ``environment`` and ``log``; and becomes that run. When its standard input ends without such a line,
+whoever started it is gone, and it ends too.
 """
 
 import contextlib
@@ -26,8 +27,12 @@ LOGIN = {
     "AWS_SECRET_ACCESS_KEY": "aws.secretAccessKey",
     "AWS_SESSION_TOKEN": "aws.sessionToken",
 }
+#: Property of a JVM that need not practise any more.
+PRACTISED = "totesys.practised"
 #: Login of the practice: the emulator takes twelve digits for an account.
 _PRACTICE = {"AWS_ACCESS_KEY_ID": "000000000002", "AWS_SECRET_ACCESS_KEY": "practice", "AWS_SESSION_TOKEN": "practice"}
+#: What Py4J itself has in the JVM, by its names there.
+_OF_PY4J = ("t", "j", "GATEWAY_SERVER")
 
 
 def main() -> None:
@@ -35,39 +40,73 @@ def main() -> None:
 
     Arguments, where the JVM is to practise: the directory of this project, and the file that receives what the practice prints.
     """
-    from pyspark.sql import SparkSession
+    import boto3  # so that the run finds it, and AWS's models of its services, read
+    import pyspark.sql  # noqa: F401  (as long as the JVM has not started yet, there is time)
 
-    spark = SparkSession.builder.getOrCreate()
+    if not (told := sys.stdin.readline()):
+        return
+    gateway = gateway_of(json.loads(told))
+    _forget_earlier_runs(gateway)
+    spark = session_in(gateway)
     with _practice(spark, *sys.argv[1:]):
-        import boto3  # so that the run finds it, and AWS's models of its services, read
-
         boto3.session.Session("none", "none").client("s3")
         line = sys.stdin.readline()
     if line:
         _become(spark, json.loads(line))
-        # Nothing is left to be done, and Python would take a fifth of a second to tidy up; the JVM ends with this process.
+        # Nothing is left to be done, and Python would take a fifth of a second to tidy up.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
 
 
+def gateway_of(told: dict[str, Any]) -> Any:
+    """Reach a JVM.
+
+    Parameters
+    ----------
+    told
+        Its ``port`` and ``secret``.
+    """
+    from pyspark.java_gateway import launch_gateway
+
+    os.environ |= {"PYSPARK_GATEWAY_PORT": str(told["port"]), "PYSPARK_GATEWAY_SECRET": told["secret"]}
+    return launch_gateway()  # type: ignore[no-untyped-call]
+
+
+def session_in(gateway: Any) -> "SparkSession":
+    """Make a session in a JVM that has Spark: its settings, catalog and views are its own."""
+    from pyspark import SparkConf, SparkContext
+    from pyspark.sql import SparkSession
+
+    session = gateway.jvm.SparkSession.getDefaultSession().get()
+    shared = gateway.jvm.org.apache.spark.api.java.JavaSparkContext.fromSparkContext(session.sparkContext())
+    context = SparkContext(conf=SparkConf(_jconf=shared.getConf()), gateway=gateway, jsc=shared)
+    return SparkSession(context, session.newSession())
+
+
+def _forget_earlier_runs(gateway: Any) -> None:
+    """Let the JVM forget the login and the objects of runs, which have ended without a word to it, and give memory back."""
+    system = gateway.jvm.java.lang.System
+    for name in LOGIN.values():
+        system.clearProperty(name)
+    gateway.java_gateway_server.getGateway().getBindings().keySet().retainAll(_OF_PY4J)
+    system.gc()
+
+
 @contextlib.contextmanager
 def _practice(spark: "SparkSession", directory: str = "", log: str = "") -> Iterator[None]:
-    """Let another process use the JVM meanwhile; whatever fails there does not matter to the run."""
-    if not directory:
+    """Let another process use the JVM meanwhile, unless it has practised; whatever fails there does not matter to the run."""
+    java: Any = spark._jvm
+    if not directory or java.java.lang.System.getProperty(PRACTISED):
         yield
         return
-    java: Any = spark._jvm
     _log_in(java, _PRACTICE)
-    gateway: Any = spark.sparkContext._gateway
-    parameters = gateway.gateway_parameters
-    shared = {"PYSPARK_GATEWAY_PORT": str(parameters.port), "PYSPARK_GATEWAY_SECRET": parameters.auth_token}
     process = None
     with contextlib.suppress(OSError), Path(log).open("w") as stream:  # the disk may be full
         process = subprocess.Popen(
             [sys.executable, "-m", "local.spark.practice"],
             cwd=directory,
-            env={**os.environ, **_PRACTICE, **shared},
+            env={**os.environ, **_PRACTICE},
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
@@ -79,7 +118,6 @@ def _practice(spark: "SparkSession", directory: str = "", log: str = "") -> Iter
             process.kill()
             process.wait()
             spark.sparkContext.cancelAllJobs()
-            java.SparkSession.setDefaultSession(spark._jsparkSession)
 
 
 def _log_in(java: Any, login: dict[str, str]) -> None:
@@ -89,7 +127,11 @@ def _log_in(java: Any, login: dict[str, str]) -> None:
 
 def _become(spark: "SparkSession", run: dict[str, Any]) -> None:
     os.environ.update(run["environment"])
-    _log_in(spark._jvm, run["environment"])
+    java: Any = spark._jvm
+    _log_in(java, run["environment"])
+    printed = java.java.io.PrintStream(java.java.io.FileOutputStream(run["log"], True), True)
+    java.java.lang.System.setErr(printed)
+    java.SparkSession.setDefaultSession(spark._jsparkSession)
     sys.path[:0] = [str(Path(run["script"]).parent), run["library"]]
     sys.argv = [run["script"], *run["arguments"]]
     setproctitle(" ".join([sys.executable, *sys.argv]))  # who looks for the run among the processes finds it
