@@ -85,10 +85,12 @@ def session_in(gateway: Any) -> "SparkSession":
 
 
 def _forget_earlier_runs(gateway: Any) -> None:
-    """Let the JVM forget the login and the objects of runs, which have ended without a word to it, and give memory back."""
-    system = gateway.jvm.java.lang.System
+    """Let the JVM forget login, log and objects of runs, which have ended without a word to it, and give memory back."""
+    java = gateway.jvm.java
+    system = java.lang.System
     for name in LOGIN.values():
         system.clearProperty(name)
+    system.setErr(java.io.PrintStream(java.io.FileOutputStream(java.io.FileDescriptor.err), True))
     gateway.java_gateway_server.getGateway().getBindings().keySet().retainAll(_OF_PY4J)
     system.gc()
 

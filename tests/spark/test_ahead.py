@@ -1,5 +1,6 @@
 """A run of the job in a process that was started ahead."""
 
+import contextlib
 import json
 import subprocess
 import time
@@ -141,6 +142,18 @@ def until(found, seconds=60):
     return answer
 
 
+@contextlib.contextmanager
+def java_of(ahead):
+    """Reach the JVM that waits, without a session."""
+    told = json.loads(ahead._waiting.jvm.gateway)
+    client = ClientServer(
+        java_parameters=JavaParameters(port=told["port"], auth_token=told["secret"]),
+        python_parameters=PythonParameters(port=0, eager_load=False),
+    )
+    yield client.jvm.java
+    client.close()
+
+
 def run(ahead, place, code=0, log="run.log"):
     """Let a run happen; return its process id, its code and what it told."""
     told = SparkRun(str(place / "script.py"), [str(code), "b c"], place / "library", LOGIN)
@@ -206,22 +219,26 @@ def test_a_jvm_that_waits_has_neither_the_login_nor_the_objects_of_the_last_run(
     assert run(used, place, log="1.log")[1] == run(used, place, log="2.log")[1] == 0
     assert told(place / "logs" / "2.log") <= told(place / "logs" / "1.log") + 20
     used.prepare()
-    gateway = json.loads(used._waiting.jvm.gateway)
-    java = ClientServer(
-        java_parameters=JavaParameters(port=gateway["port"], auth_token=gateway["secret"]),
-        python_parameters=PythonParameters(port=0, eager_load=False),
-    )
-    for name in ("accessKeyId", "secretAccessKey", "sessionToken"):
-        until(lambda name=name: java.jvm.java.lang.System.getProperty(f"aws.{name}") is None)
-    java.close()
+    with java_of(used) as java:
+        for name in ("accessKeyId", "secretAccessKey", "sessionToken"):
+            until(lambda name=name: java.lang.System.getProperty(f"aws.{name}") is None)
 
 
-def test_what_spark_prints_is_in_the_log_of_its_run(place, used):
+def test_what_a_jvm_prints_is_in_the_log_of_the_run_that_has_it(place, used):
     (place / "script.py").write_text(PRINTING)
     for log in ("1.log", "2.log"):
         assert run(used, place, log=log)[1] == 0
+    used.prepare()
+    with java_of(used) as java:
+        until(lambda: java.lang.System.getProperty("aws.secretAccessKey") is None)
+        until(
+            lambda: (
+                java.lang.System.err.println("nobody has it") or "nobody has it" in (used._logs / JVM_LOG).read_text()
+            )
+        )
     for log in ("1.log", "2.log"):
-        assert (place / "logs" / log).read_text().count("divided by nought") == 1
+        printed = (place / "logs" / log).read_text()
+        assert printed.count("divided by nought") == 1 and "nobody has it" not in printed
 
 
 def test_a_jvm_ends_with_a_run_that_is_killed(place, used):
@@ -231,6 +248,7 @@ def test_a_jvm_ends_with_a_run_that_is_killed(place, used):
         process.kill()
         process.wait(10)
     assert not java.is_running() and jvms() == []
+    assert [file.name for file in used._scratch.iterdir() if file.name.startswith(("blockmgr-", "spark-"))] == []
     assert run(used, place, log="2.log")[1] == 0
 
 
@@ -324,11 +342,12 @@ def test_what_waits_with_settings_of_before_is_replaced(place, ahead):
 def test_when_whoever_started_them_is_gone_process_and_jvm_end(place, ahead):
     write_settings(place)
     ahead.prepare()
-    found = [*children(), *children("kept_jvm.py"), *jvms()]
-    assert len(found) == 3
+    waiting, keeper = (psutil.Process(one.pid) for one in (ahead._waiting.process, ahead._waiting.jvm.keeper))
+    found = [waiting, keeper, *keeper.children()]
+    assert "SparkSubmit" in command(found[-1])
     ahead._waiting.process.stdin.close()
     ahead._waiting.jvm.keeper.stdin.close()
-    assert psutil.wait_procs(found, timeout=10)[1] == []
+    assert psutil.wait_procs(found, timeout=60)[1] == []
 
 
 def practices():
