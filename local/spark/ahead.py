@@ -194,7 +194,7 @@ class Ahead:
     def _start(self, jvm: _Jvm) -> _Waiting:
         log = self._logs / f"transform-next-{os.urandom(4).hex()}.log"
         practice = [str(ROOT), str(self._logs / PRACTICE_LOG)] if self._practises else []
-        with log.open("w") as stream:
+        with log.open("a") as stream:  # the JVM appends to it too
             process = self._process(waiting.__file__, *practice, stdout=stream, stderr=stream)
         found = _Waiting(process, log, jvm)
         stdin, keeper_prints = cast("IO[str]", process.stdin), cast("IO[str]", jvm.keeper.stdout)

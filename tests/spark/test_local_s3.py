@@ -48,20 +48,20 @@ def test_a_range_behind_the_end_is_refused(stored):
 
 
 def test_what_a_reader_that_stops_early_leaves_costs_nothing(servers):
-    s3, mebibytes = servers.client("s3"), 32
+    s3, mebibytes = servers.client("s3"), 128
     s3.create_bucket(Bucket="early", CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket="early", Key="large", Body=bytes(mebibytes * 2**20))
 
     def seconds_of_emulator(end: str) -> float:
         before = _processor_seconds(servers.home)
-        for number in range(60):
+        for number in range(30):
             body = s3.get_object(Bucket="early", Key="large", Range=f"bytes={number * 1000}-{end}")["Body"]
             assert len(body.read(1000)) == 1000
             body.close()
         return _processor_seconds(servers.home) - before
 
     few = seconds_of_emulator("99999")
-    assert seconds_of_emulator("") < 4 * few, "the rest of the object is read, or copied, too"
+    assert seconds_of_emulator("") < 10 * few, "the rest of the object is read, or copied, too"
 
 
 def test_an_object_that_is_shortened_while_it_is_read_ends_that_answer_only(servers):

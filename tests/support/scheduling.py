@@ -3,10 +3,20 @@
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-LOCAL, SPARK, OTHER = "local", "spark", "other"
-#: The layers that a process takes, in order: tests that wait for a platform run beside tests that compute, and as long as it can be
-#: helped, one process starts Spark, and one the CDK.
-_IN_ORDER = ((LOCAL, OTHER, SPARK), (SPARK, OTHER, LOCAL), (OTHER, SPARK, LOCAL))
+#: The tests of one platform, which go on where the ones before have stopped; those that have one for themselves.
+PLATFORM, ALONE, SPARK, OTHER = "tests/local/platform", "alone", "spark", "other"
+_ALONE = (
+    "tests/local/test_lifecycle.py",
+    "tests/local/test_platform_alarms.py",
+    "tests/local/test_the_contract_grows.py",
+)
+#: The layers that a process takes, in order: tests that wait for a platform run beside tests that compute, what takes longest begins
+#: first, and as long as it can be helped, one process starts Spark, and one the CDK.
+_IN_ORDER = (
+    (PLATFORM, ALONE, OTHER, SPARK),
+    (SPARK, OTHER, ALONE, PLATFORM),
+    (ALONE, OTHER, SPARK, PLATFORM),
+)
 
 
 class ByLayer(LoadScopeScheduling):
@@ -14,7 +24,7 @@ class ByLayer(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "tests/local/platform" if file.startswith("tests/local/test_platform") else file
+        return PLATFORM if file.startswith("tests/local/") and file not in _ALONE else file
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         layers = _IN_ORDER[self.nodes.index(node) % len(_IN_ORDER)]
@@ -23,5 +33,8 @@ class ByLayer(LoadScopeScheduling):
 
 
 def _layer(scope: str) -> str:
-    name = scope.split("/")[1]
-    return name if name in (LOCAL, SPARK) else OTHER
+    if scope == PLATFORM:
+        return PLATFORM
+    if scope in _ALONE:
+        return ALONE
+    return SPARK if scope.startswith("tests/spark/") else OTHER

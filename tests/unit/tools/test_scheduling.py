@@ -4,18 +4,13 @@ from collections import OrderedDict
 
 import pytest
 
-from tests.support.scheduling import ByLayer
+from tests.support.scheduling import PLATFORM, ByLayer
 
-FILES = (
-    "tests/infra/test_cost.py",
-    "tests/local/test_lifecycle.py",
-    "tests/local/test_platform.py",
-    "tests/local/test_platform_alarms.py",
-    "tests/spark/test_year.py",
-    "tests/spark/test_pipeline.py",
-    "tests/unit/contracts/test_mix.py",
-)
-PLATFORM = "tests/local/platform"
+INFRA, UNIT = "tests/infra/test_cost.py", "tests/unit/contracts/test_mix.py"
+LIFECYCLE, ALARMS = "tests/local/test_lifecycle.py", "tests/local/test_platform_alarms.py"
+SHARED = ("tests/local/test_platform.py", "tests/local/test_platform_analytics.py")
+YEAR, PIPELINE = "tests/spark/test_year.py", "tests/spark/test_pipeline.py"
+FILES = (INFRA, LIFECYCLE, *SHARED, ALARMS, YEAR, PIPELINE, UNIT)
 
 
 class Process:
@@ -48,9 +43,9 @@ def taken(scheduler, process):
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
-        (0, ["tests/local/test_lifecycle.py", PLATFORM, FILES[0], FILES[6], FILES[4], FILES[5]]),
-        (1, [FILES[4], FILES[5], FILES[0], FILES[6], "tests/local/test_lifecycle.py", PLATFORM]),
-        (2, [FILES[0], FILES[6], FILES[4], FILES[5], "tests/local/test_lifecycle.py", PLATFORM]),
+        (0, [PLATFORM, LIFECYCLE, ALARMS, INFRA, UNIT, YEAR, PIPELINE]),
+        (1, [YEAR, PIPELINE, INFRA, UNIT, LIFECYCLE, ALARMS, PLATFORM]),
+        (2, [LIFECYCLE, ALARMS, INFRA, UNIT, YEAR, PIPELINE, PLATFORM]),
     ],
 )
 def test_a_process_takes_its_own_layer_first_and_then_those_of_the_others(scheduled, number, expected):
@@ -61,6 +56,5 @@ def test_a_process_takes_its_own_layer_first_and_then_those_of_the_others(schedu
 
 def test_tests_of_the_shared_platform_stay_together_in_their_order(scheduled):
     scheduler, (process, *_) = scheduled
-    taken(scheduler, process)
     assert taken(scheduler, process) == PLATFORM
-    assert process.sent[-1] == [4, 5, 6, 7]
+    assert process.sent == [[4, 5, 6, 7]]
