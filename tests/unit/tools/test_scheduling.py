@@ -7,10 +7,10 @@ import pytest
 from tests.support.scheduling import PLATFORM, ByLayer
 
 INFRA, UNIT = "tests/infra/test_cost.py", "tests/unit/contracts/test_mix.py"
-LIFECYCLE, ALARMS = "tests/local/test_lifecycle.py", "tests/local/test_platform_alarms.py"
-SHARED = ("tests/local/test_platform.py", "tests/local/test_platform_analytics.py")
+LIFECYCLE, GROWS = "tests/local/test_lifecycle.py", "tests/local/test_the_contract_grows.py"
+SHARED = ("tests/local/test_platform.py", "tests/local/test_platform_alarms.py")
 YEAR, PIPELINE = "tests/spark/test_year.py", "tests/spark/test_pipeline.py"
-FILES = (INFRA, LIFECYCLE, *SHARED, ALARMS, YEAR, PIPELINE, UNIT)
+FILES = (INFRA, LIFECYCLE, *SHARED, GROWS, YEAR, PIPELINE, UNIT)
 
 
 class Process:
@@ -43,9 +43,9 @@ def taken(scheduler, process):
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
-        (0, [PLATFORM, LIFECYCLE, ALARMS, INFRA, UNIT, YEAR, PIPELINE]),
-        (1, [YEAR, PIPELINE, INFRA, UNIT, LIFECYCLE, ALARMS, PLATFORM]),
-        (2, [LIFECYCLE, ALARMS, INFRA, UNIT, YEAR, PIPELINE, PLATFORM]),
+        (0, [PLATFORM, LIFECYCLE, GROWS, INFRA, UNIT, YEAR, PIPELINE]),
+        (1, [YEAR, PIPELINE, INFRA, UNIT, LIFECYCLE, GROWS, PLATFORM]),
+        (2, [LIFECYCLE, GROWS, INFRA, UNIT, YEAR, PIPELINE, PLATFORM]),
     ],
 )
 def test_a_process_takes_its_own_layer_first_and_then_those_of_the_others(scheduled, number, expected):
