@@ -5,11 +5,7 @@ from xdist.workermanage import WorkerController
 
 #: The tests of one platform, which go on where the ones before have stopped; those that have one for themselves.
 PLATFORM, ALONE, SPARK, OTHER = "tests/local/platform", "alone", "spark", "other"
-_ALONE = (
-    "tests/local/test_lifecycle.py",
-    "tests/local/test_platform_alarms.py",
-    "tests/local/test_the_contract_grows.py",
-)
+_ALONE = ("tests/local/test_lifecycle.py", "tests/local/test_the_contract_grows.py")
 #: The layers that a process takes, in order: tests that wait for a platform run beside tests that compute, what takes longest begins
 #: first, and as long as it can be helped, one process starts Spark, and one the CDK.
 _IN_ORDER = (
