@@ -56,16 +56,17 @@ def test_g7_batches_that_wait_together_are_looked_up_together(pipeline, spark, m
     assert pipeline.warehouse(versions) == [(4,)], "what it was at first, and 2, 4 and 6, which came twice"
 
 
-def test_a_look_up_asks_iceberg_for_keys_only(pipeline, spark, monkeypatch):
+def test_a_look_up_asks_iceberg_for_keys_only_and_reads_what_it_must(pipeline, spark, monkeypatch):
     """For a condition on another column it would read that column's dictionary first: one more request for each file."""
     pipeline.run(spark)
-    asked = []
+    asked, read = [], []
     plain = known.newest_versions
 
     def newest_versions(*arguments, **named):
         versions = plain(*arguments, **named)
-        plan = versions._jdf.queryExecution().executedPlan().toString()
-        asked.extend(re.findall(r"\[filters=(.*?), groupedBy", plan))
+        execution = versions._jdf.queryExecution()
+        asked.extend(re.findall(r"\[filters=(.*?), groupedBy", execution.executedPlan().toString()))
+        read.append(re.sub(r"#\d+L?", "", execution.optimizedPlan().collectLeaves().head().output().mkString(" ")))
         return versions
 
     monkeypatch.setattr(known, "newest_versions", newest_versions)
@@ -73,6 +74,7 @@ def test_a_look_up_asks_iceberg_for_keys_only(pipeline, spark, monkeypatch):
         connection.execute("update sales_order set units_sold = 99 where sales_order_id in (7, 9)")
     pipeline.run(spark)
     assert asked == ["sales_order_id IN (7, 9)"]
+    assert [sorted(columns.split()) for columns in read] == [["batch_id", "row_hash", "sales_order_id"]]
     pipeline.assert_equal()
 
 
