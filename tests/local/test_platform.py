@@ -501,4 +501,4 @@ def test_the_demonstration_holds_beside_another_platform(platform, tmp_path):
         assert all({"rows_read", "inserted", "updated"} == set(t) for t in batch["tables"].values())
     assert sorted(p.name for p in tmp_path.iterdir()) == ["dashboard", "report.json"]
     written = sorted(p.name for p in (tmp_path / "dashboard").iterdir())
-    assert written == ["dashboard-dark.png", "dashboard.png", "index.html"]
+    assert written == ["dashboard-dark.png", "dashboard.png", "index.html"], done.stderr
