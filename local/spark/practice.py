@@ -10,13 +10,14 @@ import os
 from typing import Any
 
 import boto3
+from pyspark.java_gateway import launch_gateway
 
 from contracts.protocol.bucket import Bucket
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.table import Reading
 from glue_jobs import transform
 from local.made_up import LakeNames, create_lake, put_batch
-from local.spark.waiting import PRACTISED, gateway_of, session_in
+from local.spark.waiting import PRACTISED, session_in
 
 #: Rows of a table in the first batch: as few as are interpreted.
 _FEW = 40
@@ -33,7 +34,7 @@ def main() -> None:
     own = f"practice-{os.getpid()}"  # what the JVM still does for a practice that was killed is done elsewhere
     names = LakeNames(f"{own}-ingestion", f"{own}-processed", own.replace("-", "_"))
     _remove_lakes(s3, glue)
-    gateway = gateway_of({"port": os.environ["PYSPARK_GATEWAY_PORT"], "secret": os.environ["PYSPARK_GATEWAY_SECRET"]})
+    gateway: Any = launch_gateway()  # type: ignore[no-untyped-call]
     session_in(gateway)  # the job finds it
     create_lake(s3, glue, names)
     ingestion = Bucket(s3, names.ingestion)

@@ -42,10 +42,13 @@ def main() -> None:
     """
     import boto3  # so that the run finds it, and AWS's models of its services, read
     import pyspark.sql  # noqa: F401  (as long as the JVM has not started yet, there is time)
+    from pyspark.java_gateway import launch_gateway
 
     if not (told := sys.stdin.readline()):
         return
-    gateway = gateway_of(json.loads(told))
+    jvm = json.loads(told)
+    os.environ |= {"PYSPARK_GATEWAY_PORT": str(jvm["port"]), "PYSPARK_GATEWAY_SECRET": jvm["secret"]}
+    gateway: Any = launch_gateway()  # type: ignore[no-untyped-call]
     _forget_earlier_runs(gateway)
     spark = session_in(gateway)
     with _practice(spark, *sys.argv[1:]):
@@ -57,20 +60,6 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
-
-
-def gateway_of(told: dict[str, Any]) -> Any:
-    """Reach a JVM.
-
-    Parameters
-    ----------
-    told
-        Its ``port`` and ``secret``.
-    """
-    from pyspark.java_gateway import launch_gateway
-
-    os.environ |= {"PYSPARK_GATEWAY_PORT": str(told["port"]), "PYSPARK_GATEWAY_SECRET": told["secret"]}
-    return launch_gateway()  # type: ignore[no-untyped-call]
 
 
 def session_in(gateway: Any) -> "SparkSession":

@@ -14,6 +14,7 @@ from local.servers.emulator_process import REGION, Aws
 from local.spark.ahead import JVM_LOG, PRACTICE_LOG, Ahead, SparkRun
 from local.spark.jvm import DEFAULTS
 from local.spark.settings import write_spark_defaults
+from local.spark.waiting import PRACTISED
 
 LOGIN = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret-of-the-run", "AWS_SESSION_TOKEN": "token"}
 SCRIPT = """
@@ -156,10 +157,13 @@ def java_of(ahead):
     client.close()
 
 
-def run(ahead, place, code=0, log="run.log"):
-    """Let a run happen; return its process id, its code and what it told."""
-    told = SparkRun(str(place / "script.py"), [str(code), "b c"], place / "library", LOGIN)
-    with ahead.running(told, place / "logs" / log) as process:
+def a_run(place, code=0):
+    return SparkRun(str(place / "script.py"), [str(code), "b c"], place / "library", LOGIN)
+
+
+def run(ahead, place, log="run.log"):
+    """Let a run happen; return its process id and its code."""
+    with ahead.running(a_run(place), place / "logs" / log) as process:
         return process.pid, process.wait(60)
 
 
@@ -173,8 +177,7 @@ def test_a_run_has_its_own_login_arguments_library_and_log_and_ends_with_its_cod
     used.prepare()
     (waiting,) = children()
     log = place / "logs" / "run.log"
-    told_to = SparkRun(str(place / "script.py"), ["3", "b c"], place / "library", LOGIN)
-    with used.running(told_to, log) as process:
+    with used.running(a_run(place, code=3), log) as process:
         assert process.pid == waiting.pid, "the process that had waited"
         shown = until(lambda: [p for p in psutil.Process().children() if "script.py 3 b c" in command(p)])
         assert shown == [waiting], "the run is found by its script and arguments"
@@ -216,7 +219,7 @@ def test_the_next_run_has_the_jvm_of_one_that_ended_well_and_nothing_else_of_it(
     assert len(children("kept_jvm.py")) == 1
 
 
-def test_a_jvm_that_waits_has_neither_the_login_nor_the_objects_of_the_last_run(place, used):
+def test_g12_a_jvm_that_waits_has_neither_the_login_nor_the_objects_of_the_last_run(place, used):
     (place / "script.py").write_text(HOLDING)
     assert run(used, place, log="1.log")[1] == run(used, place, log="2.log")[1] == 0
     assert told(place / "logs" / "2.log") <= told(place / "logs" / "1.log") + 20
@@ -244,9 +247,8 @@ def test_what_a_jvm_prints_is_in_the_log_of_the_run_that_has_it(place, used):
         assert (first, third) == ("before", "after") and second.endswith("divided by nought")
 
 
-def test_a_jvm_ends_with_a_run_that_is_killed(place, used):
-    told_to = SparkRun(str(place / "script.py"), ["0"], place / "library", LOGIN)
-    with used.running(told_to, place / "logs" / "1.log") as process:
+def test_g3_a_jvm_ends_with_a_run_that_is_killed(place, used):
+    with used.running(a_run(place), place / "logs" / "1.log") as process:
         (java,) = jvms()
         process.kill()
         process.wait(10)
@@ -259,7 +261,7 @@ def test_a_run_that_is_given_up_ends_with_its_jvm(place, used):
     (place / "script.py").write_text("import time\ntime.sleep(600)")
     with (
         pytest.raises(subprocess.TimeoutExpired),
-        used.running(SparkRun(str(place / "script.py"), [], place / "library", LOGIN), place / "run.log") as process,
+        used.running(a_run(place), place / "run.log") as process,
     ):
         process.wait(3)
     assert process.poll() is not None and jvms() == []
@@ -267,9 +269,8 @@ def test_a_run_that_is_given_up_ends_with_its_jvm(place, used):
 
 def test_two_runs_at_a_time_have_a_jvm_each_and_one_is_kept(place, used):
     (place / "script.py").write_text(f"import os, time\nwhile not os.path.exists('{place}/over'): time.sleep(0.05)")
-    told_to = SparkRun(str(place / "script.py"), [], place / "library", LOGIN)
     logs = place / "logs"
-    with used.running(told_to, logs / "1.log") as one, used.running(told_to, logs / "2.log") as two:
+    with used.running(a_run(place), logs / "1.log") as one, used.running(a_run(place), logs / "2.log") as two:
         used.prepare()
         assert len(jvms()) == 2 and used._waiting is None, "nothing waits beside a run"
         (place / "over").touch()
@@ -288,9 +289,9 @@ def test_a_run_does_not_need_a_process_that_waits(place, used):
 def test_what_was_killed_while_it_waited_is_replaced(place, used, found):
     used.prepare()
     (waiting,) = found()
+    noticed = used._waiting.process if found is children else used._waiting.jvm.keeper
     waiting.kill()
-    psutil.wait_procs([waiting], timeout=10)
-    until(lambda: not found() and (found is children or not children("kept_jvm.py")))
+    noticed.wait(10)
     assert run(used, place)[1] == 0
 
 
@@ -377,8 +378,13 @@ def test_the_jvm_practises_the_whole_job_and_leaves_nothing(place, practising, e
     assert printed.read_text().count(": published after") == 6
     assert "quarantined" not in printed.read_text(), "its rows are as the contracts want them"
     assert lakes(emulator) == []
+    with java_of(practising) as java:
+        until(lambda: java.lang.System.getProperty(PRACTISED))
     assert run(practising, place)[1] == 0
     _is_untouched(told(place / "logs" / "run.log"))
+    printed.unlink()
+    assert run(practising, place, log="2.log")[1] == 0, "the JVM is the same"
+    assert not printed.exists(), "it has practised already"
 
 
 def test_a_run_need_not_wait_until_the_practice_is_over(place, practising, emulator):
@@ -390,19 +396,25 @@ def test_a_run_need_not_wait_until_the_practice_is_over(place, practising, emula
     assert printed.read_text().count(": published after") < 6, "it was in the middle"
     _is_untouched(told(place / "logs" / "run.log"))
     assert lakes(emulator), "the next practice removes them"
+    practising.prepare()
+    assert until(practices), "the JVM has not practised yet"
 
 
-def test_a_practice_that_cannot_begin_does_not_matter_to_the_run(place):
+@pytest.fixture
+def unable(place):
+    """One whose JVM is to practise, without an emulator."""
     write_settings(place)
+    yield Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})
+    end_all()
+
+
+def test_a_practice_that_cannot_begin_does_not_matter_to_the_run(place, unable):
     (place / "logs" / PRACTICE_LOG).mkdir()
-    ahead = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})
-    assert run(ahead, place)[1] == 0
+    assert run(unable, place)[1] == 0
 
 
-def test_a_practice_that_fails_does_not_matter_to_the_run(place):
-    write_settings(place)
-    ahead = Ahead(place / "settings", place / "logs", place / "scratch", {"PATH": "/usr/bin:/bin"})
-    ahead.prepare()
+def test_a_practice_that_fails_does_not_matter_to_the_run(place, unable):
+    unable.prepare()
     printed = place / "logs" / PRACTICE_LOG
     until(lambda: printed.exists() and "Error" in printed.read_text())
-    assert run(ahead, place)[1] == 0
+    assert run(unable, place)[1] == 0
