@@ -13,8 +13,8 @@ from glue_jobs.errors import ConflictError
 from glue_jobs.lake.maintenance import MaintainedLake
 
 ATTEMPTS = 5
-#: Batches after which small files are compacted, and how many of them a partition must have.
-BATCHES = 16
+#: Batches after which small files are compacted, and how many of them a partition must have: not every batch changes it.
+BATCHES, SMALL_FILES = 16, 8
 #: Files of this size are no longer small: rewriting them would cost more than they cost those that read them.
 SMALL_BYTES = 4 * 2**20
 #: Rewritten whole by every batch that changes them, and read as earlier batches left them.
@@ -61,7 +61,7 @@ def compact_small_files(lake: MaintainedLake, log: Callable[[str], None]) -> Non
     """
     for table in LAKE_TABLES.values():
         try:
-            files = lake.compact_small_files(table, BATCHES, SMALL_BYTES)
+            files = lake.compact_small_files(table, SMALL_FILES, SMALL_BYTES)
         except ConflictError:
             log(f"{table.name}: a batch has changed what was being compacted; left for the next time")
         else:

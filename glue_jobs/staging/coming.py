@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import takewhile
 
 from contracts.errors import DamagedDocumentError, NewerDocumentError, StorageError
 from contracts.protocol.bucket import Bucket
@@ -10,21 +10,23 @@ from contracts.protocol.manifest import Manifest
 from contracts.protocol.progress import whole_batches
 from contracts.tables.source import SOURCE_TABLES
 from glue_jobs.errors import IngestionDamagedError
+from glue_jobs.maintenance.maintain import BATCHES
 from glue_jobs.staging.csv_parts import Reading, record_batches
 from glue_jobs.staging.frames import are_read_here
 
-#: How many batches are looked at, and how many keys of them are taken.
-BATCHES, KEYS = 16, 20_000
+#: How many keys are taken.
+KEYS = 20_000
 
 
 def coming_keys(bucket: Bucket, after: int, source: str) -> set[int]:
-    """Return keys that the batches after number `after` have for a source table.
+    """Return keys that the batches after number `after` have for a source table, up to the one after which files are compacted.
 
-    Parts that are too large to be read here are left out.
+    So the next look-up comes when there are few files to open: it opens those of all batches since then. Parts that are too
+    large to be read here are left out.
     """
-    keys = set[int]()
+    keys, last = set[int](), (after // BATCHES + 1) * BATCHES
     with suppress(DamagedDocumentError, NewerDocumentError, IngestionDamagedError, StorageError, ValueError):
-        for manifest in islice(whole_batches(bucket, after), BATCHES):
+        for manifest in takewhile(lambda waiting: waiting.batch <= last, whole_batches(bucket, after)):
             for key in _keys(bucket, manifest, source):
                 keys.add(key)
                 if len(keys) == KEYS:

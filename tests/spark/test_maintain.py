@@ -96,8 +96,9 @@ def _paths(pipeline, spark):
 def test_g9_small_files_are_compacted_as_batches_go_by_and_large_ones_stay(pipeline, spark, monkeypatch):
     pipeline.run(spark)
     ((large, size),) = _paths(pipeline, spark).items()
-    for module in ("pending", "maintenance.maintain"):
+    for module in ("pending", "maintenance.maintain", "staging.coming"):
         monkeypatch.setattr(f"glue_jobs.{module}.BATCHES", 3)
+    monkeypatch.setattr("glue_jobs.maintenance.maintain.SMALL_FILES", 3)
     monkeypatch.setattr("glue_jobs.maintenance.maintain.SMALL_BYTES", size)
     counts = []
     for number in range(2, 7):
@@ -131,7 +132,7 @@ def test_g3_small_files_that_another_run_replaces_are_left_and_no_row_is_lost(pi
             Lake(another, pipeline.database, pipeline.processed).compact(FACT_PAYMENT)
         return plain(self, name)
 
-    monkeypatch.setattr("glue_jobs.maintenance.maintain.BATCHES", 2)
+    monkeypatch.setattr("glue_jobs.maintenance.maintain.SMALL_FILES", 2)
     lines = []
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "_java", late)

@@ -144,6 +144,13 @@ def test_the_keys_of_waiting_batches_are_read_from_their_parts(monkeypatch):
     assert len(waiting.keys()) == 1
 
 
+@pytest.mark.parametrize(("after", "keys"), [(2, {3, 4}), (3, {4}), (4, {5, 6, 7, 8}), (7, {8}), (8, {9})])
+def test_g9_keys_are_taken_up_to_the_batch_after_which_small_files_are_compacted(monkeypatch, after, keys):
+    """The next look-up then opens few files, however many those batches have written."""
+    monkeypatch.setattr(coming, "BATCHES", 4)
+    assert Waiting(*([number] for number in range(2, 10))).keys(after) == keys
+
+
 @pytest.mark.parametrize("what", ["part", "manifest", "refused", "key"])
 def test_g3_what_is_wrong_with_a_waiting_batch_is_told_when_its_turn_comes(what):
     waiting = Waiting([1], [2], ["no number"] if what == "key" else [3])
