@@ -5,7 +5,18 @@ import sys
 import threading
 from importlib import metadata
 
-from local.emulator import athena, cloudformation, cloudwatch, executions, functions, glue, iam, roles, s3
+from local.emulator import (
+    athena,
+    cloudformation,
+    cloudwatch,
+    executions,
+    function_logs,
+    functions,
+    glue,
+    iam,
+    roles,
+    s3,
+)
 from local.emulator.scheduler import service as scheduler
 
 VERSION = "1.5.33"
@@ -23,6 +34,7 @@ def main() -> None:
     athena.install()
     cloudformation.install()
     cloudwatch.install()
+    function_logs.install()
     functions.install()
     prepare_a_run = glue.install()
     executions.install(when_over=prepare_a_run)
