@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from analytics.dashboard.description import PAGES
 from local.dashboard import charts, history, parts, words
@@ -16,10 +16,15 @@ from local.errors import LocalError
 from local.home import Home
 from local.servers.chromium import headless_browser
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 INDEX, LIGHT, DARK = "index.html", "dashboard.png", "dashboard-dark.png"
 #: Width of the pictures, and of a chart, in pixels.
 PICTURE_WIDTH = 1280
 CHART_WIDTH, WIDE_CHART_WIDTH = 570, 1194
+#: What Chromium says when it refuses a picture; how often it is asked for one, and what is waited in between.
+_REFUSED, _ATTEMPTS, _PAUSE_MS = "Unable to capture screenshot", 4, 250
 _HERE = Path(__file__).parent
 
 
@@ -187,7 +192,31 @@ def take_pictures(index: Path) -> list[Path]:
             page.goto(index.resolve().as_uri())
             bottom = page.evaluate("document.querySelector('section').getBoundingClientRect().bottom")
             page.set_viewport_size({"width": PICTURE_WIDTH, "height": int(bottom)})
-            page.screenshot(path=index.with_name(name))
+            picture(page, index.with_name(name))
             page.close()
             taken.append(index.with_name(name))
     return taken
+
+
+def picture(page: "Page", path: Path) -> None:
+    """Take a picture of what a page shows.
+
+    On a busy machine Chromium now and then refuses one, and takes the same one a moment later.
+
+    Raises
+    ------
+    playwright.sync_api.Error
+        When it goes on refusing, or something else is the matter.
+    """
+    from playwright.sync_api import Error
+
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            page.screenshot(path=path)
+        except Error as error:
+            if _REFUSED not in str(error):
+                raise
+            page.wait_for_timeout(_PAUSE_MS)
+        else:
+            return
+    page.screenshot(path=path)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from psycopg import sql
 from rich.console import Console
 
@@ -20,7 +21,7 @@ from local.dashboard import charts, choice, history, parts, words
 from local.dashboard.choice import ALL, PERIODS, Choice, Days, Grain
 from local.dashboard.data import Warehouse, _condition, newest
 from local.dashboard.figures import KpiFigure, Newest, PageFigures, Point, VisualFigures
-from local.dashboard.file import Content, page_html, svg
+from local.dashboard.file import Content, page_html, picture, svg
 from local.dashboard.server import check_port
 from local.demo import demo
 from local.errors import LocalError, PlatformDownError
@@ -299,3 +300,33 @@ def test_packages_that_are_not_installed_are_found(tmp_path, monkeypatch):
 
 def test_every_visual_has_a_way_to_be_drawn():
     assert {visual.chart for visual in VISUALS.values()} == set(Chart)
+
+
+class Refusing:
+    """A page of which the browser refuses some pictures."""
+
+    def __init__(self, times, message="Protocol error (Page.captureScreenshot): Unable to capture screenshot"):
+        self.left, self.message, self.asked = times, message, 0
+
+    def screenshot(self, path):
+        self.asked += 1
+        if self.left:
+            self.left -= 1
+            raise PlaywrightError(self.message)
+        path.write_text("picture")
+
+    def wait_for_timeout(self, milliseconds):
+        assert milliseconds > 0
+
+
+def test_a_picture_that_the_browser_refuses_is_asked_for_again(tmp_path):
+    path = tmp_path / "page.png"
+    picture(Refusing(times=3), path)
+    assert path.read_text() == "picture"
+
+
+@pytest.mark.parametrize(("page", "asked"), [(Refusing(times=99), 4), (Refusing(99, "Target closed"), 1)])
+def test_a_picture_that_cannot_be_taken_is_told(tmp_path, page, asked):
+    with pytest.raises(PlaywrightError, match=page.message.partition(" (")[0]):
+        picture(page, tmp_path / "page.png")
+    assert page.asked == asked
