@@ -210,13 +210,11 @@ def picture(page: "Page", path: Path) -> None:
     """
     from playwright.sync_api import Error
 
-    for _ in range(_ATTEMPTS - 1):
+    for left in reversed(range(_ATTEMPTS)):
         try:
             page.screenshot(path=path)
+            return
         except Error as error:
-            if _REFUSED not in str(error):
+            if not left or _REFUSED not in str(error):
                 raise
             page.wait_for_timeout(_PAUSE_MS)
-        else:
-            return
-    page.screenshot(path=path)

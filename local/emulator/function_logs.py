@@ -18,7 +18,8 @@ def install() -> None:
     """Read the pipe of a function's process to its end when it has answered."""
     from ministack.core.lambda_runtime import Worker
 
-    Worker._read_stderr, Worker._drain_stderr_bounded, Worker.rest = read, log_so_far, b""
+    Worker._read_stderr, Worker.rest = read, b""
+    Worker._drain_stderr = Worker._drain_stderr_bounded = log_so_far  # the first is for what took too long
 
 
 def read(worker: Any) -> None:
@@ -33,11 +34,12 @@ def read(worker: Any) -> None:
 
 def log_so_far(worker: Any) -> str:
     """Return what the process has printed since the last time."""
-    if worker._proc is None:  # it was ended for its error
+    lines: queue.Queue[str] = worker._stderr_queue
+    if worker._proc is None:  # it was ended, for its error or its time
         worker._stderr_thread.join(timeout=1)
     else:
-        _take(worker, worker._proc.stderr, worker._stderr_queue)
-    return str(worker._drain_stderr())
+        _take(worker, worker._proc.stderr, lines)
+    return "\n".join(lines.get() for _ in range(lines.qsize()))
 
 
 def _take(worker: Any, pipe: IO[str], lines: "queue.Queue[str]") -> bool:
