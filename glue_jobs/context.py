@@ -192,6 +192,9 @@ class Outcome:
         Keys found deleted, as ``source_key``.
     years
         Years that the batch's rows refer to.
+    changed
+        Of a dimension with a history, what the batch has written, where that is at hand: content columns, ``row_hash`` and
+        ``created``.
     """
 
     after: TablePublication
@@ -199,6 +202,7 @@ class Outcome:
     quarantined: DataFrame | None = None
     deleted: DataFrame | None = None
     years: frozenset[int] = frozenset()
+    changed: DataFrame | None = None
 
 
 def unchanged(before: TablePublication) -> TablePublication:

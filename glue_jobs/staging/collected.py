@@ -45,9 +45,9 @@ class CollectedRows:
         chosen = self._rows.take(self._places(keys))
         return {day.year for name in date_columns(self._table) for day in chosen[name].unique().to_pylist() if day}
 
-    def only(self, keys: Collection[int]) -> DataFrame:
-        """Return the rows with these keys, in the order of the keys: content columns and ``row_hash``, in one partition."""
-        names = [*(column.name for column in self._table.content_columns), "row_hash"]
+    def only(self, keys: Collection[int], others: Collection[str] = ()) -> DataFrame:
+        """Return the rows with these keys, in their order and in one partition: content columns, ``row_hash``, and `others`."""
+        names = [*(column.name for column in self._table.content_columns), "row_hash", *others]
         chosen = self._rows.select(names).take(self._places(keys))
         schema = StructType([self._schema[name] for name in names])
         return local(self._spark, schema, chosen.to_batches()).coalesce(1)

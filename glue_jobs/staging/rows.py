@@ -1,6 +1,6 @@
 """What a batch offers a star table: the rows of its parts, and those that earlier batches quarantined."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -55,7 +55,7 @@ def are_at_hand(batch: Batch, table: StarTable) -> bool:
     return not batch.before[table.name].quarantined and is_at_hand(batch.manifest, table.source)
 
 
-def star_rows(batch: Batch, table: StarTable, raw: DataFrame, extras: tuple[str, ...] = ()) -> DataFrame:
+def star_rows(batch: Batch, table: StarTable, raw: DataFrame, extras: Sequence[str] = ()) -> DataFrame:
     """Make star rows with ``row_hash`` and the extras of raw rows; those with a problem are not to be shown."""
     sources = {table.source: typed(raw, SOURCE_TABLES[table.source], extras)}
     for name in table.joins:

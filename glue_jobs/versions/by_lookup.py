@@ -1,12 +1,14 @@
 """A table's part of a small batch: what changed is decided here; Spark reads, looks up and writes, once each."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from contracts.checksum import mix
 from contracts.protocol.figures import Figures
+from contracts.tables.lake import HISTORIES
 from contracts.tables.table import SourceTable, StarTable
 from glue_jobs.commit import NO_KEY, Change, published, replaces, with_quarantined, write
 from glue_jobs.context import Batch, Outcome
@@ -17,6 +19,7 @@ from glue_jobs.staging.quarantine import quarantined_rows
 from glue_jobs.staging.rows import QUARANTINED, are_at_hand, own_problem, rows_offered, star_rows
 from glue_jobs.staging.staged_table import StagedTable
 from glue_jobs.star.conversion import PROBLEM, reference_problem
+from glue_jobs.versions.dimension_history import CREATED
 from glue_jobs.versions.known import known_versions, remember
 
 #: Rows of a batch that are decided on here; more are left to Spark.
@@ -37,10 +40,14 @@ def apply(staged: StagedTable) -> Outcome:
     pointing = {column: f"_to_{column}" for column in staged.references.columns(table)}
     references = [F.col(column).cast("int").alias(name) for column, name in pointing.items()]
     raw = staged.raw.select("*", own_problem(batch, staged.source).alias(PROBLEM), *references)
+    others = [PROBLEM, QUARANTINED, *pointing.values()]
+    if table.name in HISTORIES:
+        others.append(CREATED)
+        raw = raw.withColumn(CREATED, batch.created_utc.cast("string"))  # it may be a moment that Python does not know
     are_computed_here = are_at_hand(batch, table) and are_few(batch, table)
     if not are_computed_here:
         raw = raw.coalesce(1)  # else the JVM would interpret every row while it plans
-    made = star_rows(batch, table, raw, (PROBLEM, QUARANTINED, *pointing.values()))
+    made = star_rows(batch, table, raw, others)
     rows = CollectedRows(table, made, are_few=are_computed_here)
     staged.check_received(rows[QUARANTINED].count(False))
     problems = _problems(staged, rows, pointing)
@@ -49,16 +56,18 @@ def apply(staged: StagedTable) -> Outcome:
         key: row_hash for key, row_hash in zip(rows[table.key], rows["row_hash"], strict=True) if key not in problems
     }
     changed = {key for key, row_hash in hashes.items() if known.get(key) != row_hash}
-    commit = head.of_batch(batch.number)
+    commit, written = head.of_batch(batch.number), None
     if changed and not commit:
         figures = _figures(rows, changed, known)
-        others = _unchanged_rows(staged, head, changed) if replaces(batch, table, figures) else None
-        write(batch, table, Change(rows.only(changed), {0: len(changed)}, figures, others), head)
+        unchanged = _unchanged_rows(staged, head, changed) if replaces(batch, table, figures) else None
+        write(batch, table, Change(rows.only(changed), {0: len(changed)}, figures, unchanged), head)
+        if table.name in HISTORIES:
+            written = rows.only(changed, (CREATED,)).withColumn(CREATED, F.col(CREATED).cast("timestamp_ntz"))
     if not commit:  # where nothing is left to change, another run of the same batch may have changed it
         commit = staged.head().of_batch(batch.number)
         if commit and changed:
             remember(staged, head, commit, {key: hashes[key] for key in changed})
-    return _outcome(staged, raw, commit.figures if commit else None, problems, known)
+    return replace(_outcome(staged, raw, commit.figures if commit else None, problems, known), changed=written)
 
 
 def _problems(staged: StagedTable, rows: CollectedRows, pointing: Mapping[str, str]) -> dict[int, int]:

@@ -1,16 +1,21 @@
 """The history tables follow their dimensions: versions without gap or overlap while the row exists."""
 
 from dataclasses import replace
+from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from contracts.protocol.publication import TablePublication
 from contracts.tables.lake import HISTORIES
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import STAR_TABLES
-from glue_jobs.commit import commit_once
+from contracts.tables.table import StarTable
+from glue_jobs.commit import commit_once, is_first
 from glue_jobs.context import Batch, Outcome, unchanged
+
+#: When the source row was written, UTC.
+CREATED = "created"
 
 
 def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
@@ -20,15 +25,12 @@ def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
         return unchanged(batch.before[table.name])
 
     def rows() -> DataFrame:
-        changed = lake.read(star).where(F.col("batch_id") == batch.number)
-        if outcome.raw is not None:
-            key = F.col(SOURCE_TABLES[star.source].key).cast("int").alias(star.key)
-            changed = changed.join(outcome.raw.select(key, batch.created_utc.alias("created")), star.key, "left")
-        else:
-            changed = changed.withColumn("created", F.lit(None).cast("timestamp_ntz"))
+        before = lake.read(table)
+        if is_first(batch, table):
+            before = before.where("false")  # nothing is looked for
+        changed = _read_again(batch, star, outcome) if outcome.changed is None else outcome.changed
         deleted = changed.where("false") if outcome.deleted is None else outcome.deleted.toDF(star.key)
-        whole = advanced(lake.read(table), changed, deleted, star.key, batch)
-        return whole.coalesce(1).sortWithinPartitions(star.key, "valid_from")
+        return advanced(before, changed, deleted, star.key, batch).sortWithinPartitions(star.key, "valid_from")
 
     return replace(
         commit_once(batch, table, rows, replaces_all=True),
@@ -40,8 +42,17 @@ def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
     )
 
 
+def _read_again(batch: Batch, star: StarTable, outcome: Outcome) -> DataFrame:
+    """Return what the batch has written to a dimension, and ``created``."""
+    changed = batch.context.lake.read(star).where(F.col("batch_id") == batch.number)
+    if outcome.raw is None:
+        return changed.withColumn(CREATED, F.lit(None).cast("timestamp_ntz"))
+    key = F.col(SOURCE_TABLES[star.source].key).cast("int").alias(star.key)
+    return changed.join(outcome.raw.select(key, batch.created_utc.alias(CREATED)), star.key, "left")
+
+
 def advanced(before: DataFrame, changed: DataFrame, deleted: DataFrame, key: str, batch: Batch) -> DataFrame:
-    """Return the history after a batch.
+    """Return the history after a batch, in one partition.
 
     Parameters
     ----------
@@ -54,23 +65,26 @@ def advanced(before: DataFrame, changed: DataFrame, deleted: DataFrame, key: str
     batch
         A source whose clock was set back gives versions of no duration, never overlapping ones.
     """
-    moment = batch.moment
-    ended = changed.select(key).unionByName(deleted.select(key)).distinct().withColumn("_ends", F.lit(True))
-    marked = before.join(ended, key, "left").withColumn("_ends", F.col("is_current") & F.col("_ends").isNotNull())
-    kept = marked.select(
-        *[c for c in before.columns if c not in ("valid_to", "is_current", "batch_id")],
-        F.when(F.col("_ends"), F.greatest(moment, "valid_from")).otherwise(F.col("valid_to")).alias("valid_to"),
-        (F.col("is_current") & ~F.col("_ends")).alias("is_current"),
-        F.when(F.col("_ends"), F.lit(batch.number)).otherwise(F.col("batch_id")).alias("batch_id"),
+    moment, what, of_key = batch.moment, F.col("_what"), Window.partitionBy(key)
+    rows = reduce(
+        lambda some, others: some.unionByName(others, allowMissingColumns=True),
+        [
+            frame.withColumn("_what", F.lit(name))
+            for name, frame in (("version", before), ("opens", changed), ("ends", deleted.select(key)))
+        ],
     )
-    last = before.groupBy(key).agg(F.max(F.coalesce("valid_to", "valid_from")).alias("_last"))
-    opened = changed.join(last, key, "left").select(
-        *[c for c in before.columns if c in changed.columns and c != "batch_id"],
-        F.when(F.col("_last").isNull(), F.least(moment, F.coalesce("created", moment)))
-        .otherwise(F.greatest(moment, "_last"))
-        .alias("valid_from"),
-        F.lit(None).cast("timestamp_ntz").alias("valid_to"),
-        F.lit(True).alias("is_current"),
-        F.lit(batch.number).alias("batch_id"),
+    last = F.max(F.when(what == "version", F.coalesce("valid_to", "valid_from"))).over(of_key)
+    ends = F.col("is_current") & F.max(what != "version").over(of_key)
+    # One partition needs no exchange, and no join: Spark takes one job for all.
+    marked = rows.coalesce(1).select("*", last.alias("_last"), ends.alias("_ends")).where(what != "ends")
+    opens = what == "opens"
+    first = F.least(moment, F.coalesce(CREATED, moment))
+    began = F.when(F.col("_last").isNull(), first).otherwise(F.greatest(moment, "_last"))
+    return marked.withColumns(
+        {
+            "valid_from": F.when(opens, began).otherwise(F.col("valid_from")),
+            "valid_to": F.when(F.col("_ends"), F.greatest(moment, "valid_from")).otherwise(F.col("valid_to")),
+            "is_current": opens | (F.col("is_current") & ~F.col("_ends")),
+            "batch_id": F.when(opens | F.col("_ends"), batch.number).otherwise(F.col("batch_id")),
+        }
     )
-    return kept.unionByName(opened, allowMissingColumns=True)

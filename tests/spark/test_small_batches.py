@@ -27,6 +27,20 @@ def test_what_is_read_here_is_looked_at_without_a_job_of_spark(pipeline, spark):
     assert jobs(spark) - before == 2  # what the lake has of these keys is read, and the new row is written
 
 
+def test_g4_a_change_of_a_dimension_and_its_history_are_written_by_a_job_each(pipeline, spark):
+    pipeline.run(spark)
+    with pipeline.source() as connection:
+        connection.execute("update design set design_name = 'new', last_updated = now() where design_id = 2")
+    pipeline.extract()
+    before = jobs(spark)
+    pipeline.transform(spark)
+    assert jobs(spark) - before == 3  # what the lake has of the key is read first
+    versions = pipeline.lake(spark)("dim_design_history").where("design_id = 2").orderBy("valid_from").collect()
+    first, second = [(row["design_name"], row["valid_from"], row["valid_to"], row["is_current"]) for row in versions]
+    assert first[2:] == (second[1], False)
+    assert (second[0], *second[2:]) == ("new", None, True)
+
+
 def test_g7_batches_that_wait_together_are_looked_up_together(pipeline, spark, monkeypatch):
     """From the second one on, and again when small files were compacted: then there are few files to open."""
     pipeline.run(spark)
