@@ -78,10 +78,11 @@ def spark(servers: Servers, scratch: Path) -> Iterator[SparkSession]:
         scratch=home.tmp,
     )
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in spark_environment(home.spark).items():
+        variables = spark_environment(home.spark)
+        # It runs for long: a heap that begins small would be collected as a whole again and again.
+        variables["SPARK_SUBMIT_OPTS"] += " -Xms768m -XX:NewSize=512m"
+        for name, value in variables.items():
             patch.setenv(name, value)
-        # It runs for long: a heap that begins small is collected as a whole again and again.
-        patch.setenv("SPARK_SUBMIT_OPTS", "-Xms768m -XX:NewSize=512m")
         session = SparkSession.builder.appName("tests").getOrCreate()
         yield session
         session.stop()
