@@ -11,7 +11,7 @@ from glue_jobs.batch_run import publish
 from glue_jobs.context import Context
 from glue_jobs.custody import check_published
 from glue_jobs.errors import ConflictError, OvertakenError, TransformError
-from glue_jobs.maintenance.maintain import BATCHES, compact_small_files
+from glue_jobs.maintenance.maintain import BACKLOG, BATCHES, compact_small_files
 
 #: Characters of a reason that are kept.
 REASON = 500
@@ -38,11 +38,16 @@ def transform_pending(
     previous = read_publication(processed, published) if published else None
     if previous:
         check_published(ingestion, previous)
+    is_due = False
     while _transform_next(ingestion, processed, previous, context, log):
         before, published = published, newest_publication_number(processed)
         previous = read_publication(processed, published) if published else None
-        if published // BATCHES > before // BATCHES:
+        is_due = is_due or published // BATCHES > before // BATCHES
+        if published // BACKLOG > before // BACKLOG:
             compact_small_files(context().lake, log)
+            is_due = False
+    if is_due:  # no later than when none waits: the next batch will look up its keys
+        compact_small_files(context().lake, log)
 
 
 def _transform_next(

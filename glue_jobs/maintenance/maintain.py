@@ -13,8 +13,10 @@ from glue_jobs.errors import ConflictError
 from glue_jobs.lake.maintenance import MaintainedLake
 
 ATTEMPTS = 5
-#: Batches after which small files are compacted, and how many of them a partition must have: not every batch changes it.
-BATCHES, SMALL_FILES = 16, 8
+#: Batches after which small files are compacted, and, of batches that wait together, whose keys are looked up together.
+BATCHES, BACKLOG = 16, 64
+#: How many small files a partition must have: not every batch changes it.
+SMALL_FILES = 8
 #: Files of this size are no longer small: rewriting them would cost more than they cost those that read them.
 SMALL_BYTES = 4 * 2**20
 #: Rewritten whole by every batch that changes them, and read as earlier batches left them.

@@ -10,7 +10,7 @@ from contracts.protocol.manifest import Manifest
 from contracts.protocol.progress import whole_batches
 from contracts.tables.source import SOURCE_TABLES
 from glue_jobs.errors import IngestionDamagedError
-from glue_jobs.maintenance.maintain import BATCHES
+from glue_jobs.maintenance.maintain import BACKLOG
 from glue_jobs.staging.csv_parts import Reading, record_batches
 from glue_jobs.staging.frames import are_read_here
 
@@ -24,7 +24,7 @@ def coming_keys(bucket: Bucket, after: int, source: str) -> set[int]:
     So the next look-up comes when there are few files to open: it opens those of all batches since then. Parts that are too
     large to be read here are left out.
     """
-    keys, last = set[int](), (after // BATCHES + 1) * BATCHES
+    keys, last = set[int](), (after // BACKLOG + 1) * BACKLOG
     with suppress(DamagedDocumentError, NewerDocumentError, IngestionDamagedError, StorageError, ValueError):
         for manifest in takewhile(lambda waiting: waiting.batch <= last, whole_batches(bucket, after)):
             for key in _keys(bucket, manifest, source):

@@ -96,8 +96,7 @@ def _paths(pipeline, spark):
 def test_g9_small_files_are_compacted_as_batches_go_by_and_large_ones_stay(pipeline, spark, monkeypatch):
     pipeline.run(spark)
     ((large, size),) = _paths(pipeline, spark).items()
-    for module in ("pending", "staging.coming"):
-        monkeypatch.setattr(f"glue_jobs.{module}.BATCHES", 3)
+    monkeypatch.setattr("glue_jobs.pending.BATCHES", 3)
     monkeypatch.setattr("glue_jobs.maintenance.maintain.SMALL_FILES", 3)
     monkeypatch.setattr("glue_jobs.maintenance.maintain.SMALL_BYTES", size)
     counts = []

@@ -233,8 +233,8 @@ class LakeModel(RuleBasedStateMachine):
 def prepare(servers, spark, monkeypatch):
     """Let the model play on these servers; small files are compacted as often as can be."""
     monkeypatch.setattr(LakeModel, "shared", SimpleNamespace(servers=servers, spark=spark), raising=False)
-    for module in ("pending", "staging.coming"):
-        monkeypatch.setattr(f"glue_jobs.{module}.BATCHES", 2)
+    for name, batches in (("pending.BATCHES", 2), ("pending.BACKLOG", 4), ("staging.coming.BACKLOG", 4)):
+        monkeypatch.setattr(f"glue_jobs.{name}", batches)
     monkeypatch.setattr("glue_jobs.maintenance.maintain.SMALL_FILES", 2)
 
 

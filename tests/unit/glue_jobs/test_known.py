@@ -138,7 +138,7 @@ class Waiting:
 def test_the_keys_of_waiting_batches_are_read_from_their_parts(monkeypatch):
     waiting = Waiting([1], [2, 3], [4])
     assert waiting.keys() == {2, 3, 4}
-    monkeypatch.setattr(coming, "BATCHES", 1)
+    monkeypatch.setattr(coming, "BACKLOG", 1)
     assert waiting.keys() == {2, 3}
     monkeypatch.setattr(coming, "KEYS", 1)
     assert len(waiting.keys()) == 1
@@ -147,7 +147,7 @@ def test_the_keys_of_waiting_batches_are_read_from_their_parts(monkeypatch):
 @pytest.mark.parametrize(("after", "keys"), [(2, {3, 4}), (3, {4}), (4, {5, 6, 7, 8}), (7, {8}), (8, {9})])
 def test_g9_keys_are_taken_up_to_the_batch_after_which_small_files_are_compacted(monkeypatch, after, keys):
     """The next look-up then opens few files, however many those batches have written."""
-    monkeypatch.setattr(coming, "BATCHES", 4)
+    monkeypatch.setattr(coming, "BACKLOG", 4)
     assert Waiting(*([number] for number in range(2, 10))).keys(after) == keys
 
 

@@ -1,6 +1,7 @@
 """What a publication says of the batches whose place it takes."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,3 +38,32 @@ def test_g3_only_a_damaged_batch_gives_way_to_a_full_one_and_never_one_of_a_newe
     else:
         assert pending._transform_next(None, None, None, lambda: None, print)
     assert published == ([] if error is NewerDocumentError else [2])
+
+
+@pytest.mark.parametrize(
+    ("waiting", "compacted"),
+    [
+        (range(2, 4), []),
+        (range(2, 5), [4]),  # one batch or a few: as soon as none waits
+        (range(4, 7), [6]),
+        (range(2, 16), [8, 15]),  # many: their keys are looked up together, up to this batch
+        (range(2, 18), [8, 16]),
+        (range(2, 21), [8, 16, 20]),
+    ],
+)
+def test_g9_small_files_are_compacted_before_keys_are_looked_up_next(monkeypatch, waiting, compacted):
+    published, done, numbers = [waiting[0] - 1], [], iter(waiting)
+
+    def transform_next(*_):
+        number = next(numbers, None)
+        published.extend([number] if number else [])
+        return number is not None
+
+    monkeypatch.setattr(pending, "_transform_next", transform_next)
+    monkeypatch.setattr(pending, "newest_publication_number", lambda _: published[-1])
+    monkeypatch.setattr(pending, "read_publication", lambda *_: None)
+    monkeypatch.setattr(pending, "compact_small_files", lambda *_: done.append(published[-1]))
+    monkeypatch.setattr(pending, "BATCHES", 4)
+    monkeypatch.setattr(pending, "BACKLOG", 8)
+    pending.transform_pending(None, None, lambda: SimpleNamespace(lake=None), print)
+    assert done == compacted
