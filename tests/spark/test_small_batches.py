@@ -31,11 +31,14 @@ def test_g4_a_change_of_a_dimension_and_its_history_are_written_by_a_job_each(pi
     pipeline.run(spark)
     with pipeline.source() as connection:
         connection.execute("update design set design_name = 'new', last_updated = now() where design_id = 2")
+        connection.execute("update design set last_updated = now() where design_id = 3")
     pipeline.extract()
     before = jobs(spark)
     pipeline.transform(spark)
     assert jobs(spark) - before == 3  # what the lake has of the key is read first
-    versions = pipeline.lake(spark)("dim_design_history").where("design_id = 2").orderBy("valid_from").collect()
+    history = pipeline.lake(spark)("dim_design_history")
+    assert history.where("design_id = 3").count() == 1, "nothing that is shown has changed"
+    versions = history.where("design_id = 2").orderBy("valid_from").collect()
     first, second = [(row["design_name"], row["valid_from"], row["valid_to"], row["is_current"]) for row in versions]
     assert first[2:] == (second[1], False)
     assert (second[0], *second[2:]) == ("new", None, True)

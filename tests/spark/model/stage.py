@@ -5,6 +5,7 @@ import hashlib
 import io
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from contracts.checksum import mix
 from contracts.protocol.bucket import Bucket
@@ -19,6 +20,7 @@ from glue_jobs.lake.tables import Lake
 from glue_jobs.transform import main
 from local.servers.emulator_process import ACCOUNT, REGION
 
+BEGIN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 LAKE = "0123456789abcdef0123456789abcdef"
 
 
@@ -38,6 +40,8 @@ class Stage:
         self.lake = Lake(spark, self.database, self.processed.name)
         self.number = self.whole = 0
         self.time_zone = "Europe/London"
+        #: By how much the source's clock is behind; a batch comes a second after the one before.
+        self.set_back = timedelta()
 
     def commit(self, source, read, keys, *, is_full=False, is_last=True):
         """Write a manifest: `read` has, for each table that it holds, the keys of its rows.
@@ -56,7 +60,7 @@ class Stage:
             reason="",
             source=SourceIdentity("1", 1, 1),
             horizon=self.number,
-            snapshot_time=f"2026-11-20T10:{self.number // 60:02d}:{self.number % 60:02d}.000000+00:00",
+            snapshot_time=(BEGIN + timedelta(seconds=self.number) - self.set_back).isoformat(timespec="microseconds"),
             tables={
                 name: self._extract(table, source[name], read.get(name, ()), keys, is_full)
                 for name, table in SOURCE_TABLES.items()
