@@ -13,8 +13,10 @@ from glue_jobs.errors import ConflictError
 from glue_jobs.lake.maintenance import MaintainedLake
 
 ATTEMPTS = 5
-#: Batches after which small files are compacted, and, of batches that wait together, whose keys are looked up together.
-BATCHES, BACKLOG = 16, 64
+#: Small files are compacted after so many batches, as soon as none waits any more.
+BATCHES = 16
+#: Of batches that wait, so many are looked up together; then small files are compacted, though others wait.
+BACKLOG = 64
 #: How many small files a partition must have: not every batch changes it.
 SMALL_FILES = 8
 #: Files of this size are no longer small: rewriting them would cost more than they cost those that read them.

@@ -75,9 +75,12 @@ def _every_day(spark: SparkSession, years: Sequence[int]) -> DataFrame:
     DataFrame
         The columns of ``dim_date`` in one partition, in order: 365 or 366 rows a year.
     """
-    numbers = spark.range(days_of(years[0])[0], days_of(years[-1])[1] + 1, 1, 1)
-    days = numbers.select(F.date_from_unix_date(F.col("id").cast("int")).alias("date_id"))
-    return days.where(F.year("date_id").isin(*years)).select(
+    # Not a range from the first year to the last one: a mistyped date lies far from the others.
+    of_years = spark.range(0, 1, 1, 1).select(F.explode(F.array(*map(F.lit, years))).alias("year"))
+    days = of_years.select(
+        F.explode(F.expr("sequence(make_date(year, 1, 1), make_date(year, 12, 31))")).alias("date_id")
+    )
+    return days.select(
         "date_id",
         F.year("date_id").alias("year"),
         F.month("date_id").alias("month"),

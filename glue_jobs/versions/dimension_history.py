@@ -1,7 +1,6 @@
 """The history tables follow their dimensions: versions without gap or overlap while the row exists."""
 
 from dataclasses import replace
-from functools import reduce
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -11,7 +10,7 @@ from contracts.tables.lake import HISTORIES
 from contracts.tables.source import SOURCE_TABLES
 from contracts.tables.star import STAR_TABLES
 from contracts.tables.table import StarTable
-from glue_jobs.commit import commit_once, is_first
+from glue_jobs.commit import commit_once
 from glue_jobs.context import Batch, Outcome, unchanged
 
 #: When the source row was written, UTC.
@@ -25,12 +24,11 @@ def record(batch: Batch, dimension: str, outcome: Outcome) -> TablePublication:
         return unchanged(batch.before[table.name])
 
     def rows() -> DataFrame:
-        before = lake.read(table)
-        if is_first(batch, table):
-            before = before.where("false")  # nothing is looked for
         changed = _read_again(batch, star, outcome) if outcome.changed is None else outcome.changed
         deleted = changed.where("false") if outcome.deleted is None else outcome.deleted.toDF(star.key)
-        return advanced(before, changed, deleted, star.key, batch).sortWithinPartitions(star.key, "valid_from")
+        return advanced(lake.read(table), changed, deleted, star.key, batch).sortWithinPartitions(
+            star.key, "valid_from"
+        )
 
     return replace(
         commit_once(batch, table, rows, replaces_all=True),
@@ -66,13 +64,9 @@ def advanced(before: DataFrame, changed: DataFrame, deleted: DataFrame, key: str
         A source whose clock was set back gives versions of no duration, never overlapping ones.
     """
     moment, what, of_key = batch.moment, F.col("_what"), Window.partitionBy(key)
-    rows = reduce(
-        lambda some, others: some.unionByName(others, allowMissingColumns=True),
-        [
-            frame.withColumn("_what", F.lit(name))
-            for name, frame in (("version", before), ("opens", changed), ("ends", deleted.select(key)))
-        ],
-    )
+    rows = before.withColumn("_what", F.lit("version"))
+    for name, frame in (("opens", changed), ("ends", deleted.select(key))):
+        rows = rows.unionByName(frame.withColumn("_what", F.lit(name)), allowMissingColumns=True)
     last = F.max(F.when(what == "version", F.coalesce("valid_to", "valid_from"))).over(of_key)
     ends = F.col("is_current") & F.max(what != "version").over(of_key)
     # One partition needs no exchange, and no join: Spark takes one job for all.

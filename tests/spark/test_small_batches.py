@@ -58,7 +58,6 @@ def test_g7_batches_that_wait_together_are_looked_up_together(pipeline, spark, m
         monkeypatch.setattr(f"glue_jobs.{name}", 4)
     monkeypatch.setattr("glue_jobs.pending.BATCHES", 3)
     monkeypatch.setattr("glue_jobs.pending.compact_small_files", lambda *_: done.append("small files are compacted"))
-
     monkeypatch.setattr(known, "newest_versions", newest_versions)
     for units in range(1, 7):
         with pipeline.source() as connection:
@@ -124,11 +123,14 @@ def test_nothing_is_inferred_while_a_batch_is_planned(pipeline, spark, monkeypat
     pipeline.assert_equal()
 
 
-def test_a_date_that_only_spark_knows_is_quarantined(pipeline, spark):
+def test_g8_a_date_that_only_spark_knows_is_quarantined(pipeline, spark):
     pipeline.run(spark)
     with pipeline.source() as connection:
         connection.execute(ORDER, (500, "2024-11-20 10:00", 1, "99999-01-01"))
         connection.execute(ORDER, (501, "2024-11-20 10:00", 1, "2024-11-21"))
+        connection.execute("update design set created_at = '99999-01-01', last_updated = now() where design_id = 2")
+        connection.execute("update design set design_name = 'new', last_updated = now() where design_id = 3")
     pipeline.run(spark)
-    after = pipeline.document(pipeline.processed, publication_key(2))["tables"]["fact_sales_order"]
-    assert (after["inserted"], after["quarantined"]) == (1, 1)
+    after = pipeline.document(pipeline.processed, publication_key(2))["tables"]
+    assert (after["fact_sales_order"]["inserted"], after["fact_sales_order"]["quarantined"]) == (1, 1)
+    assert (after["dim_design"]["updated"], after["dim_design"]["quarantined"]) == (1, 1)

@@ -1,4 +1,4 @@
-"""What a publication says of the batches whose place it takes."""
+"""What a publication says of the batches whose place it takes, and when small files are compacted between batches."""
 
 from dataclasses import replace
 from types import SimpleNamespace
